@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Numbers in byte arrays, of either byte order and at any address.
+ */
+
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
+#define DEFINE_BYTES(bits, order)                                                                  \
+	static inline uint##bits##_t get_##order##bits(const void *p)                              \
+	{                                                                                          \
+		uint##bits##_t v;                                                                  \
+		memcpy(&v, p, sizeof(v));                                                          \
+		return order##bits##toh(v);                                                        \
+	}                                                                                          \
+	static inline void put_##order##bits(void *p, uint##bits##_t v)                            \
+	{                                                                                          \
+		v = hto##order##bits(v);                                                           \
+		memcpy(p, &v, sizeof(v));                                                          \
+	}
+
+DEFINE_BYTES(16, le)
+DEFINE_BYTES(32, le)
+DEFINE_BYTES(64, le)
+DEFINE_BYTES(16, be)
+DEFINE_BYTES(32, be)
+DEFINE_BYTES(64, be)
+
+#undef DEFINE_BYTES
+
+/* True if all len bytes are zero. Memory speed: the builder calls it on every block. */
+_Bool bytes_are_zero(const void *p, size_t len);
