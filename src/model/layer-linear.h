@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Parameters of a "linear" layer: a range of the device below.
+ */
+
+#include "layer.h"
+
+struct linear_params {
+	uint64_t offset; /* sectors */
+};
+
+extern const struct layer_type layer_type_linear;
+
+static inline struct linear_params *linear_params(const struct layer *layer)
+{
+	return layer->params;
+}

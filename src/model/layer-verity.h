@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Parameters of a "verity" layer (kernel: admin-guide/device-mapper/verity).
+ * Roles: data, hash, fec. Without a hash device the tree lies on the data device.
+ */
+
+#include "layer.h"
+#include "verity-tree.h"
+
+enum verity_on_corruption {
+	VERITY_EIO,
+	VERITY_IGNORE,
+	VERITY_RESTART,
+	VERITY_PANIC,
+	_VERITY_ON_CORRUPTION_MAX,
+};
+
+struct verity_params {
+	struct hexval root_hash;
+	char *hash;               /* "sha256" */
+	struct hexval salt;
+	uint64_t format;          /* 0 or 1 */
+	uint64_t data_block_size; /* bytes */
+	uint64_t hash_block_size; /* bytes */
+	uint64_t data_blocks;     /* 0: from the superblock */
+	uint64_t hash_offset;     /* bytes on the hash device */
+	bool superblock;
+	uint8_t uuid[16];
+	uint64_t fec_offset; /* bytes on the FEC device */
+	uint64_t fec_roots;
+	uint64_t fec_blocks; /* covered blocks; 0: derived from the hash device */
+	unsigned on_corruption; /* enum verity_on_corruption */
+	unsigned on_error;      /* 0 eio, 1 restart, 2 panic; kernel 6.12 */
+	bool ignore_zero_blocks;
+	bool check_at_most_once;
+	char *root_hash_signature; /* path of a PKCS#7 file; NULL: none */
+};
+
+extern const struct layer_type layer_type_verity;
+
+static inline struct verity_params *verity_params(const struct layer *layer)
+{
+	return layer->params;
+}
+
+/* The tree's geometry; data_blocks must be known. */
+int verity_layer_tree(const struct layer *layer, struct verity_tree *ret, struct diag *diag)
+	_must_check_;
