@@ -6,6 +6,8 @@
  */
 
 #include <endian.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -32,4 +34,4 @@ DEFINE_BYTES(64, be)
 #undef DEFINE_BYTES
 
 /* True if all len bytes are zero. Memory speed: the builder calls it on every block. */
-_Bool bytes_are_zero(const void *p, size_t len);
+bool bytes_are_zero(const void *p, size_t len);

@@ -5,6 +5,7 @@
  * Attributes and the few macros that every floor uses.
  */
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Whole reads and writes, and files that get their name when they are complete.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "cleanup.h"
+#include "fd.h"
+#include "hex.h"
+
+#define TEMP_ATTEMPTS 16
+
+static int offset_check(size_t size, uint64_t offset)
+{
+	return offset > INT64_MAX || size > (uint64_t)INT64_MAX - offset ? -EOVERFLOW : 0;
+}
+
+int fd_pread_full(int fd, void *ret, size_t size, uint64_t offset)
+{
+	uint8_t *to = ret;
+	int r;
+
+	r = offset_check(size, offset);
+	if (r < 0)
+		return r;
+
+	while (size > 0) {
+		ssize_t n = pread(fd, to, size, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -ENODATA;
+		to += n;
+		offset += (uint64_t)n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int fd_pwrite_full(int fd, const void *data, size_t size, uint64_t offset)
+{
+	const uint8_t *from = data;
+	int r;
+
+	r = offset_check(size, offset);
+	if (r < 0)
+		return r;
+
+	while (size > 0) {
+		ssize_t n = pwrite(fd, from, size, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO;
+		from += n;
+		offset += (uint64_t)n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int fd_write_full(int fd, const void *data, size_t size)
+{
+	const uint8_t *from = data;
+
+	while (size > 0) {
+		ssize_t n = write(fd, from, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO;
+		from += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Opens for reading without hanging on a fifo or touching a device. */
+static int regular_open(int dir_fd, const char *path, struct stat *ret_st)
+{
+	_cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, ret_st) < 0)
+		return -errno;
+	if (S_ISDIR(ret_st->st_mode))
+		return -EISDIR;
+	if (!S_ISREG(ret_st->st_mode))
+		return -EINVAL;
+	return take_fd(fd);
+}
+
+int file_read(int dir_fd, const char *path, size_t limit, char **ret, size_t *ret_size)
+{
+	_cleanup_free_ char *data = NULL;
+	_cleanup_close_ int fd = -EBADF;
+	size_t size = 0, space;
+	struct stat st;
+
+	fd = regular_open(dir_fd, path, &st);
+	if (fd < 0)
+		return fd;
+	if ((uint64_t)st.st_size > limit)
+		return -EFBIG;
+
+	/* Files of /proc and /sys have a size of 0, and a file can grow: read until the end. */
+	space = (size_t)st.st_size + 1;
+	for (;;) {
+		char *larger = realloc(data, space + 1);
+		ssize_t n;
+
+		if (!larger)
+			return -ENOMEM;
+		data = larger;
+		n = read(fd, data + size, space - size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		size += (size_t)n;
+		if (size > limit)
+			return -EFBIG;
+		if (size == space)
+			space = MIN(limit, 2 * space + 4096) + 1;
+	}
+
+	data[size] = '\0';
+	*ret = take_ptr(data);
+	if (ret_size)
+		*ret_size = size;
+	return 0;
+}
+
+int file_write_atomic(int dir_fd, const char *path, const void *data, size_t size, mode_t mode)
+{
+	_cleanup_(tmpfile_done) struct tmpfile f = TMPFILE_INIT;
+	int r;
+
+	r = tmpfile_open(dir_fd, path, mode, &f);
+	if (r < 0)
+		return r;
+	r = fd_write_full(f.fd, data, size);
+	if (r < 0)
+		return r;
+	return tmpfile_publish(&f, true);
+}
+
+/* A hidden name beside the final one that nobody else has: ".NAME.0123456789abcdef". */
+static int temp_name(const char *name, char **ret)
+{
+	uint8_t random[8];
+	char hex[2 * sizeof(random) + 1];
+	/* The whole must fit into NAME_MAX bytes. */
+	int keep = (int)MIN(strlen(name), (size_t)200);
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return -errno;
+	hex_encode(random, sizeof(random), hex);
+	return asprintf(ret, ".%.*s.%s", keep, name, hex) < 0 ? -ENOMEM : 0;
+}
+
+static int tmpfile_open_named(struct tmpfile *f, mode_t mode)
+{
+	for (int i = 0; i < TEMP_ATTEMPTS; i++) {
+		_cleanup_free_ char *temp = NULL;
+		int r;
+
+		r = temp_name(f->name, &temp);
+		if (r < 0)
+			return r;
+		f->fd = openat(f->dir_fd, temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+		if (f->fd >= 0) {
+			f->temp = take_ptr(temp);
+			return 0;
+		}
+		if (errno != EEXIST)
+			return -errno;
+	}
+	return -EEXIST;
+}
+
+int tmpfile_open(int dir_fd, const char *path, mode_t mode, struct tmpfile *ret)
+{
+	_cleanup_(tmpfile_done) struct tmpfile f = TMPFILE_INIT;
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	_cleanup_free_ char *dir = NULL;
+	int r = 0;
+
+	if (*name == '\0' || streq(name, ".") || streq(name, ".."))
+		return -EINVAL;
+
+	dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	f.name = strdup(name);
+	if (!dir || !f.name)
+		return -ENOMEM;
+	f.dir_fd = openat(dir_fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (f.dir_fd < 0)
+		return -errno;
+
+	f.fd = openat(f.dir_fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, mode);
+	if (f.fd < 0)
+		/* EOPNOTSUPP, or EISDIR from an old kernel; another error shows up again. */
+		r = tmpfile_open_named(&f, mode);
+	if (r < 0)
+		return r;
+
+	*ret = f;
+	f = (struct tmpfile)TMPFILE_INIT;
+	return 0;
+}
+
+/* Gives a nameless file a name that is free. */
+static int tmpfile_link(struct tmpfile *f, const char *name)
+{
+	char self[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", f->fd);
+	if (linkat(AT_FDCWD, self, f->dir_fd, name, AT_SYMLINK_FOLLOW) >= 0)
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+
+	/* No /proc is mounted. This way needs CAP_DAC_READ_SEARCH. */
+	return linkat(f->fd, "", f->dir_fd, name, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+/* linkat() does not replace, so the file gets a hidden name first and is then renamed. */
+static int tmpfile_link_hidden(struct tmpfile *f)
+{
+	for (int i = 0; i < TEMP_ATTEMPTS; i++) {
+		_cleanup_free_ char *temp = NULL;
+		int r;
+
+		r = temp_name(f->name, &temp);
+		if (r < 0)
+			return r;
+		r = tmpfile_link(f, temp);
+		if (r >= 0) {
+			f->temp = take_ptr(temp);
+			return 0;
+		}
+		if (r != -EEXIST)
+			return r;
+	}
+	return -EEXIST;
+}
+
+/* RENAME_NOREPLACE, or where the file system lacks it, a second link in place of the first. */
+static int tmpfile_rename_new(struct tmpfile *f)
+{
+	if (renameat2(f->dir_fd, f->temp, f->dir_fd, f->name, RENAME_NOREPLACE) >= 0)
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	if (linkat(f->dir_fd, f->temp, f->dir_fd, f->name, 0) < 0)
+		return -errno;
+	return unlinkat(f->dir_fd, f->temp, 0) < 0 ? -errno : 0;
+}
+
+int tmpfile_publish(struct tmpfile *f, bool replace)
+{
+	int r = 0;
+
+	if (fsync(f->fd) < 0)
+		return -errno;
+
+	if (!f->temp && !replace) {
+		r = tmpfile_link(f, f->name);
+	} else {
+		if (!f->temp)
+			r = tmpfile_link_hidden(f);
+		if (r >= 0 && !replace)
+			r = tmpfile_rename_new(f);
+		else if (r >= 0 && renameat(f->dir_fd, f->temp, f->dir_fd, f->name) < 0)
+			r = -errno;
+	}
+	if (r < 0)
+		return r;
+
+	free(f->temp);
+	f->temp = NULL;
+	/* The name itself must survive a crash too; some file systems cannot, and say EINVAL. */
+	return fsync(f->dir_fd) < 0 && errno != EINVAL ? -errno : 0;
+}
+
+void tmpfile_done(struct tmpfile *f)
+{
+	if (f->temp)
+		(void)unlinkat(f->dir_fd, f->temp, 0);
+	if (f->fd >= 0)
+		(void)close(f->fd);
+	if (f->dir_fd >= 0)
+		(void)close(f->dir_fd);
+	free(f->name);
+	free(f->temp);
+	*f = (struct tmpfile)TMPFILE_INIT;
+}
+
+int mkdir_parents(int dir_fd, const char *path)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	struct stat st;
+
+	if (!copy)
+		return -ENOMEM;
+
+	for (char *p = copy; *p != '\0';) {
+		char kept;
+
+		p += strspn(p, "/");
+		p += strcspn(p, "/");
+		kept = *p;
+		*p = '\0';
+		if (mkdirat(dir_fd, copy, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*p = kept;
+	}
+
+	if (fstatat(dir_fd, path, &st, 0) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
