@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The sector encryption of dm-crypt without integrity, offline. Sectors are 512 bytes; the unit of
+ * encryption is sector_size bytes.
+ *
+ * A struct cipher may be used by one thread at a time; cipher_clone() gives each thread its own.
+ */
+
+#include "cipher-spec.h"
+#include "diag.h"
+#include "secret.h"
+
+struct cipher;
+
+struct cipher_params {
+	struct cipher_spec spec;
+	uint32_t sector_size;  /* bytes: 512, 1024, 2048 or 4096 */
+	bool iv_large_sectors; /* the IV counts units of sector_size */
+	uint64_t iv_offset;    /* sectors; a multiple of sector_size / 512 */
+};
+
+/*
+ * The key is used as the table gives it and is not kept. -EOPNOTSUPP: not computable offline.
+ * -EINVAL: a key size or parameter that the kernel would refuse too.
+ */
+int cipher_new(const struct cipher_params *params, const struct secret *key, struct cipher **ret,
+	struct diag *diag) _must_check_;
+int cipher_clone(const struct cipher *cipher, struct cipher **ret) _must_check_;
+/* Wipes and frees; takes and returns NULL. */
+struct cipher *cipher_free(struct cipher *cipher);
+
+/*
+ * size is a multiple of sector_size, sector (512-byte units, relative to the mapping) of
+ * sector_size / 512, else -EINVAL. src and dst may be equal, but not overlap otherwise.
+ * -EIO: libcrypto failed (also on two equal XTS halves).
+ */
+int cipher_encrypt(struct cipher *cipher, const void *src, void *dst, size_t size,
+	uint64_t sector) _must_check_;
+int cipher_decrypt(struct cipher *cipher, const void *src, void *dst, size_t size,
+	uint64_t sector) _must_check_;
+
+static inline void cipher_freep(struct cipher **p)
+{
+	if (*p)
+		*p = cipher_free(*p);
+}
