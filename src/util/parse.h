@@ -26,5 +26,8 @@ void format_uuid(const uint8_t uuid[16], char ret[37]);
  * the word. Returns 1 and the word, or 0 at the end. There is no quoting.
  */
 int parse_next_word(char **line, char **ret);
-/* The next element of a comma separated list, in the same way; an empty element is "". */
+/*
+ * The next element of a comma separated list, in the same way; an empty element is "". *list is
+ * NULL behind the last one.
+ */
 int parse_next_comma(char **list, char **ret);

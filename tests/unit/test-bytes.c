@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Byte order, odd addresses, and the search for zeroes.
+ */
+
+#include "test.h"
+
+#include "bytes.h"
+
+static void test_byte_order(void **state)
+{
+	uint8_t bytes[9] = { 0xff };
+
+	put_le32(bytes + 1, 0x01020304);
+	assert_memory_equal(bytes + 1, "\x04\x03\x02\x01", 4);
+	assert_int_equal(get_le32(bytes + 1), 0x01020304);
+	assert_int_equal(get_be32(bytes + 1), 0x04030201);
+	put_be64(bytes + 1, 0x0102030405060708);
+	assert_memory_equal(bytes + 1, "\1\2\3\4\5\6\7\10", 8);
+	assert_int_equal(get_le16(bytes + 1), 0x0201);
+	assert_int_equal(get_be16(bytes + 1), 0x0102);
+	assert_true(get_le64(bytes + 1) == 0x0807060504030201);
+	assert_int_equal(bytes[0], 0xff);
+}
+
+/* Every length around the limit of the first 16 bytes, with the one at every place. */
+static void test_zero(void **state)
+{
+	uint8_t bytes[80] = { 0 };
+
+	for (size_t len = 0; len <= 64; len++) {
+		assert_true(bytes_are_zero(bytes, len));
+		for (size_t at = 0; at < sizeof(bytes); at++) {
+			bytes[at] = 1;
+			assert_int_equal(bytes_are_zero(bytes, len), at >= len);
+			bytes[at] = 0;
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_byte_order),
+		cmocka_unit_test(test_zero),
+	};
+
+	return cmocka_run_group_tests_name("bytes", tests, NULL, NULL);
+}
