@@ -7,7 +7,7 @@
 
 #include "layer.h"
 
-struct crypt_params {
+struct crypt_fields {
 	char *cipher;         /* "aes-xts-plain64" or "capi:..." */
 	uint64_t key_bits;    /* field "size", as in crypttab */
 	uint64_t sector_size; /* bytes */
@@ -22,7 +22,7 @@ struct crypt_params {
 
 extern const struct layer_type layer_type_crypt;
 
-static inline struct crypt_params *crypt_params(const struct layer *layer)
+static inline struct crypt_fields *crypt_fields(const struct layer *layer)
 {
 	return layer->params;
 }

@@ -17,7 +17,7 @@ enum integrity_mode {
 	_INTEGRITY_MODE_MAX,
 };
 
-struct integrity_params {
+struct integrity_fields {
 	unsigned mode;              /* enum integrity_mode */
 	char *algorithm;            /* "crc32c", "sha256", "hmac-sha256" ... */
 	uint64_t tag_size;          /* bytes; 0: that of the algorithm */
@@ -45,7 +45,7 @@ struct integrity_params {
 
 extern const struct layer_type layer_type_integrity;
 
-static inline struct integrity_params *integrity_params(const struct layer *layer)
+static inline struct integrity_fields *integrity_fields(const struct layer *layer)
 {
 	return layer->params;
 }

@@ -7,13 +7,13 @@
 
 #include "layer.h"
 
-struct linear_params {
+struct linear_fields {
 	uint64_t offset; /* sectors */
 };
 
 extern const struct layer_type layer_type_linear;
 
-static inline struct linear_params *linear_params(const struct layer *layer)
+static inline struct linear_fields *linear_fields(const struct layer *layer)
 {
 	return layer->params;
 }

@@ -17,7 +17,7 @@ enum verity_on_corruption {
 	_VERITY_ON_CORRUPTION_MAX,
 };
 
-struct verity_params {
+struct verity_fields {
 	struct hexval root_hash;
 	char *hash;               /* "sha256" */
 	struct hexval salt;
@@ -40,7 +40,7 @@ struct verity_params {
 
 extern const struct layer_type layer_type_verity;
 
-static inline struct verity_params *verity_params(const struct layer *layer)
+static inline struct verity_fields *verity_fields(const struct layer *layer)
 {
 	return layer->params;
 }
