@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# What a scenario can use inside the guest. Each line on the second serial port is a result.
+export PATH=/usr/sbin:/usr/bin
+report=/dev/ttyS1
+
+say() {
+	printf '%s\n' "$*" >$report
+}
+
+# show COMMAND...: its output as remarks.
+show() {
+	say "# $*"
+	"$@" 2>&1 | while IFS= read -r line; do say "#   $line"; done
+}
+
+# check NAME COMMAND...: passes when COMMAND succeeds; refuse NAME COMMAND... when it fails.
+check() {
+	local name=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		say "ok $name"
+		return 0
+	fi
+	say "not ok $name"
+	printf '%s\n' "$*" "$output" | tail -n 20 | while IFS= read -r line; do say "#   $line"; done
+	return 1
+}
+
+refuse() {
+	local name=$1 output
+	shift
+	if ! output=$("$@" 2>&1); then
+		say "ok $name"
+		return 0
+	fi
+	say "not ok $name"
+	printf '%s\n' "$*" "$output" | tail -n 20 | while IFS= read -r line; do say "#   $line"; done
+	return 1
+}
+
+is() {
+	[ "$1" = "$2" ] || {
+		echo "is '$1', should be '$2'"
+		return 1
+	}
+}
+
+# reads_as DEVICE SHA256 BYTES: the first BYTES of DEVICE, read past the page cache, have this
+# digest and the rest can be read, too.
+reads_as() {
+	local sum
+	echo 3 >/proc/sys/vm/drop_caches
+	sum=$(head -c "$3" "$1" | sha256sum) || return 1
+	tail -c "+$(($3 + 1))" "$1" >/dev/null || return 1
+	is "${sum%% *}" "$2"
+}
+
+reads_whole() {
+	echo 3 >/proc/sys/vm/drop_caches
+	dd if="$1" of=/dev/null bs=1M status=none
+}
+
+# fails_to_read DEVICE BLOCK: the 4096-byte block gives an error of the data path, and no byte.
+fails_to_read() {
+	local output bytes
+	echo 3 >/proc/sys/vm/drop_caches
+	output=$(dd if="$1" of=/run/dmstack-test/block bs=4096 count=1 skip="$2" status=none 2>&1) && {
+		echo "block $2 of $1 was read"
+		return 1
+	}
+	bytes=$(stat -c %s /run/dmstack-test/block)
+	[ "$bytes" -eq 0 ] || {
+		echo "$bytes bytes of block $2 of $1 were read"
+		return 1
+	}
+	case $output in
+	*"Input/output error"* | *"Invalid or incomplete multibyte"*) ;;
+	*)
+		echo "another error: $output"
+		return 1
+		;;
+	esac
+}
+
+root_is() {
+	is "$(findmnt -n -o SOURCE /)" "$1"
+}
+
+# no_mismatch: no dm-integrity counted a mismatch or recalculates, no dm-verity saw corruption.
+no_mismatch() {
+	local line bad=0
+	while read -r line; do
+		# shellcheck disable=SC2086
+		set -- $line
+		case $4 in
+		integrity) [ "$5" = 0 ] && [ "$7" = - ] || bad=1 ;;
+		verity) [ "$5" = V ] || bad=1 ;;
+		esac
+		[ $bad = 0 ] || {
+			echo "status: $line"
+			return 1
+		}
+	done < <(dmsetup status)
+}
+
+# types_are TYPE...: the targets from the device of the root downwards, top first.
+types_below() {
+	local device=$1 types=() below
+	while :; do
+		case $device in dm-*) ;; *) break ;; esac
+		types+=("$(dmsetup table "/dev/$device" | cut -d' ' -f3 | sort -u | tr '\n' ' ' | sed 's/ $//')")
+		below=$(find "/sys/block/$device/slaves" -mindepth 1 -printf '%f\n' | sort)
+		# Of several devices below, only a mapping leads further down.
+		device=$(printf '%s\n' "$below" | grep '^dm-' | head -n 1)
+	done
+	echo "${types[*]}"
+}
+
+no_failed_units() {
+	local failed
+	failed=$(systemctl --failed --no-legend --plain)
+	[ -z "$failed" ] || {
+		echo "$failed"
+		return 1
+	}
+}
+
+# check_root NAME TYPES: what holds for every root on a stack.
+check_root() {
+	check "the root is on $1" root_is "/dev/mapper/$1"
+	check "the layers are $2" is "$(types_below "$(basename "$(realpath "/dev/mapper/$1")")")" "$2"
+	check "no unit failed" no_failed_units
+}

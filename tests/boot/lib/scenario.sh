@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC2034,SC2154
+# One scenario, from its file to its verdict. A scenario file sets the variables below and may
+# define the functions prepare and after (run here) and guest (run in the booted system).
+
+# Lines that no healthy boot or poweroff prints.
+scenario_forbidden='I/O error|Buffer I/O|EXT4-fs error|EXT4-fs warning|SQUASHFS error|erofs.*(error|corrupt)|mismatch|integrity.*(error|fail)|verity.*(corrupt|error|fail)|crypt.*(error|fail)|Device or resource busy|is in use|Failed to deactivate|Not all (DM|file)|Unable to finalize|BUG: |Oops|Call Trace|Kernel panic|[Oo]rdering cycle|dmstack.*([Ff]ailed|[Ee]rror)'
+
+scenario_defaults() {
+	TITLE=
+	NAME=root
+	FS=ext4
+	STACK=
+	LAYERS=()
+	KEYS=()
+	CREATE=()
+	READ_ONLY=no
+	BOOTS=1
+	CMDLINE=
+	DISKS=()
+	TIMEOUT=150
+	TPM=no
+	TYPES=
+	FORBID=$scenario_forbidden
+	ALLOW='^$'
+	EXPECT_EMERGENCY=no
+	GUEST_POWEROFF=yes
+	vm_memory=768
+	vm_extra=()
+}
+
+fail() {
+	echo "# $*" >>"$work/verdict"
+	return 1
+}
+
+# host NAME COMMAND...: a check on this side.
+host() {
+	local name=$1
+	shift
+	if "$@" >"$work/host.out" 2>&1; then
+		echo "ok $name" >>"$work/host.log"
+		return 0
+	fi
+	fail "not ok $name"
+	sed 's/^/#   /' "$work/host.out" | tail -n 20 >>"$work/verdict"
+	return 1
+}
+
+builder() {
+	"$boot_build/builder/dmstack-build" "$@"
+}
+
+# key_make NAME BYTES: a key of random bytes, in $work/keys/NAME and in the initrd.
+key_make() {
+	mkdir -p "$work/keys" "$work/initrd/etc/dmstack/keys"
+	head -c "$2" /dev/urandom >"$work/keys/$1"
+	install -m 600 "$work/keys/$1" "$work/initrd/etc/dmstack/keys/$1"
+}
+
+# stack_create INPUT NAME ARGUMENT...: builds offline into $work/NAME, fills DISKS with the
+# artifacts and puts the manifest into the initrd.
+stack_create() {
+	local input=$1 name=$2 artifact
+	shift 2
+	if ! builder create --input "$input" --output "$work/$name" --name "$name" --quiet \
+		"$@" >"$work/create-$name.log" 2>&1; then
+		fail "dmstack-build create failed: $(tail -n 3 "$work/create-$name.log")"
+		return 1
+	fi
+	for artifact in "$work/$name"/*.img; do
+		DISKS+=("$artifact:$(basename "$artifact" .img)")
+	done
+	mkdir -p "$work/initrd/usr/lib/dmstack.d"
+	cp "$work/$name/$name.json" "$work/initrd/usr/lib/dmstack.d/"
+}
+
+# prepare_default: the root stack as STACK or LAYERS and KEYS describe it, else a plain root.
+prepare_default() {
+	local layer key arguments=()
+	if [ -z "$STACK" ] && [ ${#LAYERS[@]} -eq 0 ]; then
+		cp --sparse=always "$boot_work/root.$FS" "$work/root.img"
+		DISKS+=("$work/root.img:root")
+		CMDLINE="root=/dev/disk/by-id/virtio-root rootfstype=$FS rw $CMDLINE"
+		return 0
+	fi
+	for key in "${KEYS[@]}"; do
+		key_make "${key%%:*}" "${key##*:}"
+		arguments+=(--key "${key%%:*}=$work/keys/${key%%:*}")
+	done
+	[ -z "$STACK" ] || arguments+=(--stack "$STACK")
+	for layer in "${LAYERS[@]}"; do arguments+=(--layer "$layer"); done
+	stack_create "$boot_work/root.$FS" "$NAME" "${arguments[@]}" "${CREATE[@]}"
+}
+
+# scenario_initrd BOOT: base, dmstack and this scenario's own files, one archive after another.
+scenario_initrd() {
+	local boot=$1 run=$work/initrd/dmstack-test/run
+	mkdir -p "$run/dmstack-test" "$run/systemd/system/multi-user.target.wants" \
+		"$work/initrd/usr/lib/systemd/system" "$work/initrd/run"
+	cp "$boot_dir"/guest/{lib.sh,main,emergency} "$run/dmstack-test/"
+	cp "$scenario_file" "$run/dmstack-test/scenario"
+	cp "$boot_dir/guest/dmstack-test.service" "$boot_dir/guest/emergency.service" \
+		"$run/systemd/system/"
+	mkdir -p "$run/systemd/journald.conf.d"
+	cp "$boot_dir/guest/initrd/etc/systemd/journald.conf.d/serial.conf" \
+		"$run/systemd/journald.conf.d/"
+	ln -sf ../dmstack-test.service "$run/systemd/system/multi-user.target.wants/"
+	{
+		declare -p NAME FS READ_ONLY TYPES EXPECT_EMERGENCY GUEST_POWEROFF
+		echo "BOOT=$boot"
+		echo "FS_BYTES=$(stat -c %s "$boot_work/root.$FS")"
+		echo "FS_SHA256=$(sha256sum <"$boot_work/root.$FS" | cut -d' ' -f1)"
+	} >"$run/dmstack-test/settings"
+	# In the initrd itself only the emergency unit is of use.
+	cp "$boot_dir/guest/emergency.service" "$work/initrd/usr/lib/systemd/system/"
+	sed -i 's|/run/dmstack-test/emergency|/dmstack-test/run/dmstack-test/emergency|' \
+		"$work/initrd/usr/lib/systemd/system/emergency.service"
+	mkdir -p "$work/initrd/usr/lib/systemd/system/emergency.service.d"
+	printf '[Service]\nExecStartPre=/bin/cp -a /dmstack-test/run/. /run/\n' \
+		>"$work/initrd/usr/lib/systemd/system/emergency.service.d/carry.conf"
+	images_cpio "$work/initrd" "$work/scenario.cpio"
+	cat "$boot_cache/base.cpio" "$boot_work/dmstack.cpio" "$work/scenario.cpio" >"$work/initrd.cpio"
+}
+
+scenario_cmdline() {
+	echo "console=ttyS0 panic=-1 oops=panic loglevel=5 printk.devkmsg=on" \
+		"systemd.show_status=0 systemd.gpt_auto=0 systemd.default_device_timeout_sec=60" \
+		"$CMDLINE"
+}
+
+# scenario_judge: the verdict on one boot, from its three serial lines.
+scenario_judge() {
+	local bad=0
+	if ! grep -aqx 'done.\?' "$work/report.log"; then
+		fail "the guest did not report to the end"
+		tail -n 15 "$work/console.log" | tr -d '\r' | sed 's/^/#   console: /' >>"$work/verdict"
+		bad=1
+	fi
+	if grep -aq '^not ok' "$work/report.log"; then
+		tr -d '\r' <"$work/report.log" | grep -a -A 20 '^not ok' | head -n 60 |
+			sed 's/^#*/# /' >>"$work/verdict"
+		bad=1
+	fi
+	if ! grep -aq '^ok' "$work/report.log"; then
+		fail "no check was made in the guest"
+		bad=1
+	fi
+	if tr -d '\r' <"$work/console.log" | grep -aE "$FORBID" | grep -avE "$ALLOW" >"$work/forbidden"; then
+		fail "lines on the console that should not be there:"
+		sed 's/^/#   /' "$work/forbidden" | head -n 20 >>"$work/verdict"
+		bad=1
+	fi
+	if tr -d '\r' <"$work/journal.log" | grep -aE "$FORBID" | grep -avE "$ALLOW" >"$work/forbidden"; then
+		fail "lines in the journal that should not be there:"
+		sed 's/^/#   /' "$work/forbidden" | head -n 20 >>"$work/verdict"
+		bad=1
+	fi
+	return $bad
+}
+
+scenario_disk_sums() {
+	local disk
+	for disk in "${DISKS[@]}"; do sha256sum "${disk%%:*}"; done
+}
+
+scenario_boots() {
+	local boot rc
+	for ((boot = 1; boot <= BOOTS; boot++)); do
+		scenario_initrd "$boot"
+		[ "$READ_ONLY" = no ] || scenario_disk_sums >"$work/sums.before"
+		rc=0
+		vm_tpm=$TPM vm_boot "$work" "$work/initrd.cpio" "$(scenario_cmdline)" "$TIMEOUT" \
+			"${DISKS[@]}" || rc=$?
+		cat "$work/journal.log" >>"$work/journal-all.log"
+		cat "$work/report.log" >>"$work/report-all.log"
+		[ $rc -ne 124 ] || fail "boot $boot: no end within $TIMEOUT seconds"
+		scenario_judge || return 1
+		[ $rc -eq 0 ] || fail "boot $boot: qemu ended with $rc: $(tail -n 2 "$work/qemu.log")" || return 1
+		if [ "$READ_ONLY" = yes ]; then
+			scenario_disk_sums >"$work/sums.after"
+			host "boot $boot left the disks as they were" \
+				diff "$work/sums.before" "$work/sums.after" || return 1
+		fi
+		if declare -F after_boot >/dev/null; then
+			after_boot "$boot" || return 1
+		fi
+	done
+}
+
+# scenario_run FILE WORK: runs in a process of its own. Leaves WORK/verdict and WORK/seconds;
+# returns 0 passed, 1 failed, 77 skipped.
+scenario_run() {
+	scenario_file=$1 work=$2
+	mkdir -p "$work/initrd"
+	: >"$work/verdict"
+	scenario_defaults
+	# shellcheck disable=SC1090
+	. "$scenario_file"
+	if declare -F requires >/dev/null && ! requires; then
+		return 77
+	fi
+	if declare -F prepare >/dev/null; then
+		prepare || return 1
+	else
+		prepare_default || return 1
+	fi
+	scenario_boots || return 1
+	if declare -F after >/dev/null; then
+		after || return 1
+	fi
+	return 0
+}

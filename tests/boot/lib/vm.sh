@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC2034,SC2154
+# One emulated machine: QEMU under TCG with three serial lines (kernel console, report of the
+# scenario, journal), disks from raw files, and a software TPM when it is asked for.
+
+vm_panics_allowed=3
+
+# vm_tpm_start DIR: starts a TPM whose state lives in DIR; vm_tpm_stop DIR ends it.
+vm_tpm_start() {
+	local dir
+	dir=$(realpath "$1")
+	mkdir -p "$dir/state"
+	swtpm socket --tpm2 --tpmstate "dir=$dir/state" --ctrl "type=unixio,path=$dir/socket" \
+		--daemon --pid "file=$dir/pid" --log "file=$dir/log"
+}
+
+vm_tpm_stop() {
+	local dir=$1 pid
+	[ -s "$dir/pid" ] || return 0
+	pid=$(cat "$dir/pid")
+	if [ -e "/proc/$pid" ] && grep -q swtpm "/proc/$pid/comm" 2>/dev/null; then
+		kill "$pid" || :
+	fi
+	rm -f "$dir/pid"
+}
+
+# vm_disk_arguments DISK...: a DISK is FILE or FILE:SERIAL[:ro]; the guest finds it as
+# /dev/disk/by-id/virtio-SERIAL. Fills the array vm_arguments.
+vm_disk_arguments() {
+	local disk file serial mode index=0
+	for disk in "$@"; do
+		IFS=: read -r file serial mode <<<"$disk"
+		vm_arguments+=(
+			-drive "file=$file,if=none,id=disk$index,format=raw,cache=unsafe,read-only=$([ "$mode" = ro ] && echo on || echo off)"
+			-device "virtio-blk-pci,drive=disk$index,serial=${serial:-disk$index}"
+		)
+		index=$((index + 1))
+	done
+}
+
+# vm_panicked_early LOG: the kernel gave up before it started init. Emulated machines do so now
+# and then, with code that has nothing to do with us; anything later is a result.
+vm_panicked_early() {
+	grep -aq 'Kernel panic\|BUG: \|Oops' "$1" && ! grep -aq 'Run /init as init process' "$1"
+}
+
+# vm_boot DIR INITRD CMDLINE TIMEOUT DISK...: boots once, waits for the end. DIR receives
+# console.log, report.log and journal.log. Returns 124 after a timeout.
+# Reads vm_memory, vm_extra (array) and vm_tpm (yes or no).
+vm_boot() {
+	local dir=$1 initrd=$2 cmdline=$3 timeout=$4 try rc
+	shift 4
+	for ((try = 1; ; try++)); do
+		local vm_arguments=(
+			-accel tcg -cpu "${DMSTACK_BOOT_CPU:-max}" -smp 1 -m "${vm_memory:-768}"
+			-display none -monitor none -no-reboot -nodefaults -nic none
+			-device virtio-rng-pci
+			-serial "file:$dir/console.log" -serial "file:$dir/report.log"
+			-serial "file:$dir/journal.log"
+			-kernel "$boot_cache/vmlinuz" -initrd "$initrd" -append "$cmdline"
+		)
+		vm_disk_arguments "$@"
+		if [ "${vm_tpm:-no}" = yes ]; then
+			vm_tpm_start "$dir/tpm"
+			# shellcheck disable=SC2054
+			vm_arguments+=(
+				-chardev "socket,id=tpm-socket,path=$(realpath "$dir")/tpm/socket"
+				-tpmdev emulator,id=tpm,chardev=tpm-socket
+				-device tpm-crb,tpmdev=tpm
+			)
+		fi
+		rc=0
+		timeout --foreground -k 5 "$timeout" qemu-system-x86_64 "${vm_arguments[@]}" \
+			"${vm_extra[@]}" </dev/null >"$dir/qemu.log" 2>&1 || rc=$?
+		[ "${vm_tpm:-no}" = no ] || vm_tpm_stop "$dir/tpm"
+		[ "$try" -lt $vm_panics_allowed ] || break
+		vm_panicked_early "$dir/console.log" || break
+		echo "# the kernel panicked before init (emulation); this boot is repeated"
+		cp "$dir/console.log" "$dir/console-panic-$try.log"
+	done
+	return $rc
+}
