@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Files as virtual block devices, the bottom of every stack.
+ */
+
+#include <sys/types.h>
+
+#include "vdev.h"
+
+/*
+ * An artifact of exactly size_bytes (a multiple of 512), all holes at first. It has no name until
+ * vdev_file_publish(); zeros that are written stay holes. It can also be read. path is copied.
+ */
+int vdev_file_create(int dir_fd, const char *path, uint64_t size_bytes, mode_t mode,
+	struct vdev **ret, struct diag *diag) _must_check_;
+/* Makes it durable and gives it its name. -EEXIST: there is one and replace is false. */
+int vdev_file_publish(struct vdev *v, bool replace, struct diag *diag) _must_check_;
+
+/*
+ * A file (or block device) to read. size_bytes 0: its size, rounded up to 512. If the file is shorter
+ * than size_bytes, zeros follow. -EFBIG: it is longer.
+ */
+int vdev_file_open(int dir_fd, const char *path, uint64_t size_bytes, struct vdev **ret,
+	struct diag *diag) _must_check_;
+
+/* The descriptor, open for reading at least; remains owned by the device. */
+int vdev_file_fd(const struct vdev *v);
