@@ -44,7 +44,7 @@ struct search {
 	uint32_t sectors_per_bit;
 };
 
-static int check_params(const struct integrity_params *p, struct diag *diag)
+static int check_params(const struct integrity_format *p, struct diag *diag)
 {
 	if (p->block_size < SECTOR || p->block_size > 4096 || !is_pow2(p->block_size))
 		return diag_set(diag, -EINVAL,
@@ -184,7 +184,7 @@ static int finish(struct search *s, struct integrity_geometry *ret, struct diag 
 	return 0;
 }
 
-static void search_init(struct search *s, const struct integrity_params *p)
+static void search_init(struct search *s, const struct integrity_format *p)
 {
 	*s = (struct search){
 		.geo = {
@@ -202,7 +202,7 @@ static void search_init(struct search *s, const struct integrity_params *p)
 }
 
 /* With the block and the run set, but neither sections nor provided size. */
-static int search_init_format(struct search *s, const struct integrity_params *p, struct diag *diag)
+static int search_init_format(struct search *s, const struct integrity_format *p, struct diag *diag)
 {
 	int r = check_params(p, diag);
 	if (r < 0)
@@ -255,7 +255,7 @@ static int format_with_meta(struct search *s, uint32_t wanted, struct diag *diag
 }
 
 int integrity_geometry_format(
-	const struct integrity_params *params, struct integrity_geometry *ret, struct diag *diag)
+	const struct integrity_format *params, struct integrity_geometry *ret, struct diag *diag)
 {
 	struct search s;
 	int r = search_init_format(&s, params, diag);
@@ -276,7 +276,7 @@ int integrity_geometry_format(
 }
 
 static int check_sb(
-	const struct integrity_params *p, const struct integrity_sb *sb, struct diag *diag)
+	const struct integrity_format *p, const struct integrity_sb *sb, struct diag *diag)
 {
 	if (sb->flags & INTEGRITY_SB_INLINE)
 		return diag_set(diag, -EOPNOTSUPP,
@@ -305,14 +305,14 @@ static int open_with_meta(struct search *s, struct diag *diag)
 	return 0;
 }
 
-int integrity_geometry_open(const struct integrity_params *params, const struct integrity_sb *sb,
+int integrity_geometry_open(const struct integrity_format *params, const struct integrity_sb *sb,
 	struct integrity_geometry *ret, struct diag *diag)
 {
 	int r = check_sb(params, sb, diag);
 	if (r < 0)
 		return r;
 
-	struct integrity_params p = *params;
+	struct integrity_format p = *params;
 	p.tag_size = sb->tag_size;
 	p.block_size = (uint32_t)SECTOR << MIN(sb->log2_sectors_per_block, 4);
 	p.journal_sectors = 0;

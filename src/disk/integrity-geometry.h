@@ -16,7 +16,7 @@
 #define INTEGRITY_SECTORS_PER_BIT    32768
 
 /* What a format is made of: the sizes of the devices and the table's options. */
-struct integrity_params {
+struct integrity_format {
 	uint64_t data_sectors;	     /* whole data device, the start sector not subtracted */
 	uint64_t meta_sectors;	     /* whole metadata device, if has_meta */
 	uint64_t start_sector;	     /* of the superblock, on the device with the metadata */
@@ -66,7 +66,7 @@ struct integrity_area {
  * parameter is out of its range. -EOPNOTSUPP: legacy padding with an interleave below 128 sectors,
  * which no kernel handles without destroying data. -EOVERFLOW: too large.
  */
-int integrity_geometry_format(const struct integrity_params *params, struct integrity_geometry *ret,
+int integrity_geometry_format(const struct integrity_format *params, struct integrity_geometry *ret,
 	struct diag *diag) _must_check_;
 
 /*
@@ -76,21 +76,21 @@ int integrity_geometry_format(const struct integrity_params *params, struct inte
  * Errors as above, and -EINVAL where the superblock and has_meta do not agree. Inline mode
  * is -EOPNOTSUPP.
  */
-int integrity_geometry_open(const struct integrity_params *params, const struct integrity_sb *sb,
+int integrity_geometry_open(const struct integrity_format *params, const struct integrity_sb *sb,
 	struct integrity_geometry *ret, struct diag *diag) _must_check_;
 
 /*
  * The smallest data device, a multiple of align sectors, that provides at least want_sectors.
  * data_sectors of the params is ignored.
  */
-int integrity_smallest_data_device(const struct integrity_params *params, uint64_t want_sectors,
+int integrity_smallest_data_device(const struct integrity_format *params, uint64_t want_sectors,
 	uint64_t align_sectors, uint64_t *ret_sectors, struct diag *diag) _must_check_;
 
 /*
  * The smallest metadata device, a multiple of align sectors, that holds the whole journal asked for
  * and all tags of the data device. meta_sectors is ignored, data_sectors counts.
  */
-int integrity_smallest_meta_device(const struct integrity_params *params, uint64_t align_sectors,
+int integrity_smallest_meta_device(const struct integrity_format *params, uint64_t align_sectors,
 	uint64_t *ret_sectors, struct diag *diag) _must_check_;
 
 /* Fills the superblock's fields from the geometry; the flags and the salt are the caller's. */

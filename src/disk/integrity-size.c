@@ -73,7 +73,7 @@ static uint64_t interleaved_end(
 	return data_device_end(geo, (uint32_t)sections, want);
 }
 
-int integrity_smallest_data_device(const struct integrity_params *params, uint64_t want_sectors,
+int integrity_smallest_data_device(const struct integrity_format *params, uint64_t want_sectors,
 	uint64_t align_sectors, uint64_t *ret_sectors, struct diag *diag)
 {
 	int r = check_request(want_sectors, align_sectors, diag);
@@ -84,7 +84,7 @@ int integrity_smallest_data_device(const struct integrity_params *params, uint64
 			ret_sectors, diag);
 
 	/* The geometry of the largest device tells all that does not depend on the size. */
-	struct integrity_params largest = *params;
+	struct integrity_format largest = *params;
 	struct integrity_geometry geo;
 	largest.data_sectors = INTEGRITY_DEVICE_SECTORS_MAX;
 	r = integrity_geometry_format(&largest, &geo, diag);
@@ -94,10 +94,10 @@ int integrity_smallest_data_device(const struct integrity_params *params, uint64
 		align_sectors, ret_sectors, diag);
 }
 
-int integrity_smallest_meta_device(const struct integrity_params *params, uint64_t align_sectors,
+int integrity_smallest_meta_device(const struct integrity_format *params, uint64_t align_sectors,
 	uint64_t *ret_sectors, struct diag *diag)
 {
-	struct integrity_params largest = *params;
+	struct integrity_format largest = *params;
 	largest.has_meta = true;
 	largest.meta_sectors = INTEGRITY_DEVICE_SECTORS_MAX;
 

@@ -16,7 +16,7 @@
 #include "verity-sb.h"
 #include "verity-tree.h"
 
-static int check_params(const struct verity_params *p, struct diag *diag)
+static int check_params(const struct verity_format *p, struct diag *diag)
 {
 	uint32_t sizes[] = { p->data_block_size, p->hash_block_size };
 
@@ -47,7 +47,7 @@ static int check_params(const struct verity_params *p, struct diag *diag)
 
 static void set_slots(struct verity_tree *tree)
 {
-	const struct verity_params *p = &tree->params;
+	const struct verity_format *p = &tree->params;
 
 	tree->hashes_per_block = UINT32_C(1) << log2_u64(p->hash_block_size / p->digest_size);
 	tree->slot_size =
@@ -56,7 +56,7 @@ static void set_slots(struct verity_tree *tree)
 
 static bool start_overflows(struct verity_tree *tree)
 {
-	const struct verity_params *p = &tree->params;
+	const struct verity_format *p = &tree->params;
 	uint64_t begin = p->hash_offset;
 
 	if (p->has_superblock && (add_overflows(begin, VERITY_SB_SIZE, &begin) ||
@@ -81,7 +81,7 @@ static void set_levels(struct verity_tree *tree)
 	}
 }
 
-int verity_tree_init(const struct verity_params *params, struct verity_tree *ret, struct diag *diag)
+int verity_tree_init(const struct verity_format *params, struct verity_tree *ret, struct diag *diag)
 {
 	int r = check_params(params, diag);
 	if (r < 0)
@@ -114,7 +114,7 @@ uint64_t verity_slot_byte(const struct verity_tree *tree, unsigned level, uint64
 int verity_fec_init(const struct verity_tree *tree, uint64_t hash_area_bytes, uint32_t roots,
 	struct verity_fec *ret, struct diag *diag)
 {
-	const struct verity_params *p = &tree->params;
+	const struct verity_format *p = &tree->params;
 
 	if (roots < VERITY_FEC_ROOTS_MIN || roots > VERITY_FEC_ROOTS_MAX)
 		return diag_set(diag, -EINVAL, "verity: %u FEC roots are not within %d and %d",

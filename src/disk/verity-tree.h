@@ -14,7 +14,7 @@
 #define VERITY_FEC_ROOTS_MAX 24
 #define VERITY_FEC_RSN	     255 /* bytes of a Reed-Solomon code word */
 
-struct verity_params {
+struct verity_format {
 	uint64_t data_blocks;	  /* at least 1 */
 	uint64_t hash_offset;	  /* bytes: of the superblock, or of the tree if there is none */
 	uint32_t data_block_size; /* bytes, a power of two */
@@ -30,7 +30,7 @@ struct verity_level {
 };
 
 struct verity_tree {
-	struct verity_params params;
+	struct verity_format params;
 	uint32_t hashes_per_block; /* a power of two */
 	uint32_t slot_size;	   /* bytes from one digest to the next in a hash block */
 	uint64_t start_block;	   /* of the tree, in hash blocks: the table's hash start */
@@ -45,7 +45,7 @@ struct verity_tree {
 };
 
 /* -EINVAL: a parameter is out of its range or the digest too large. -EOVERFLOW: too large. */
-int verity_tree_init(const struct verity_params *params, struct verity_tree *ret,
+int verity_tree_init(const struct verity_format *params, struct verity_tree *ret,
 	struct diag *diag) _must_check_;
 
 /* Where the digest of item index goes (a data block for level 0): offset in bytes on the hash device. */

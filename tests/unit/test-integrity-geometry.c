@@ -15,10 +15,10 @@
 #include "integrity-geometry.h"
 #include "overflow.h"
 
-static struct integrity_params row_params(struct json_object *row)
+static struct integrity_format row_params(struct json_object *row)
 {
 	struct json_object *flags = golden_get(row, "flags");
-	struct integrity_params p = {
+	struct integrity_format p = {
 		.data_sectors = golden_u64(row, "data_sectors"),
 		.meta_sectors = golden_u64_or_zero(row, "meta_sectors"),
 		.start_sector = golden_u64(row, "start"),
@@ -49,7 +49,7 @@ static uint64_t table_number(struct json_object *row, const char *option)
 
 static void check_row(struct json_object *row)
 {
-	struct integrity_params p = row_params(row);
+	struct integrity_format p = row_params(row);
 	struct integrity_geometry geo, opened;
 	uint8_t data[INTEGRITY_SB_SIZE] = {};
 	struct integrity_sb sb, made;
@@ -141,7 +141,7 @@ static void test_provided_sizes(void **state)
 	struct integrity_geometry geo;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct integrity_params p = {
+		struct integrity_format p = {
 			.data_sectors = cases[i].data_sectors,
 			.meta_sectors = cases[i].meta_sectors,
 			.has_meta = cases[i].meta_sectors != 0,
@@ -154,7 +154,7 @@ static void test_provided_sizes(void **state)
 		assert_int_equal(geo.provided_sectors, cases[i].provided);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(behind_header); i++) {
-		struct integrity_params p = {
+		struct integrity_format p = {
 			.data_sectors = 65536,
 			.start_sector = 8192,
 			.tag_size = behind_header[i].tag_size,
@@ -198,7 +198,7 @@ static void check_image(struct json_object *params, struct json_object *image)
 	struct json_object *parsed = golden_get(params, "layers.0.parsed");
 	uint64_t image_sectors = golden_u64(image, "size") / 512;
 	bool has_meta = streq(golden_str(image, "name"), "meta.img");
-	struct integrity_params p = {
+	struct integrity_format p = {
 		.data_sectors = image_sectors,
 		.meta_sectors = image_sectors,
 		.start_sector = golden_u64(parsed, "offset"),
@@ -276,7 +276,7 @@ static void check_disjoint(const struct integrity_geometry *geo, uint64_t device
 	assert_true(geo->meta_end_sector <= device_sectors);
 }
 
-static const struct integrity_params shapes[] = {
+static const struct integrity_format shapes[] = {
 	{ .tag_size = 4, .block_size = 512, .fix_padding = true },
 	{ .tag_size = 32, .block_size = 4096, .fix_padding = true },
 	{ .tag_size = 32, .block_size = 512, .journal_mac = true },
@@ -291,7 +291,7 @@ static void test_areas_disjoint(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++)
 		for (uint64_t sectors = 20000; sectors < 4000000; sectors = sectors * 3 / 2 + 1) {
-			struct integrity_params p = shapes[i];
+			struct integrity_format p = shapes[i];
 			struct integrity_geometry geo;
 
 			p.data_sectors = sectors;
@@ -300,7 +300,7 @@ static void test_areas_disjoint(void **state)
 		}
 }
 
-static bool provides(struct integrity_params p, uint64_t size, uint64_t want)
+static bool provides(struct integrity_format p, uint64_t size, uint64_t want)
 {
 	struct integrity_geometry geo;
 
@@ -309,7 +309,7 @@ static bool provides(struct integrity_params p, uint64_t size, uint64_t want)
 }
 
 /* Every smaller size by trial is too slow, so the ones just below, and coarse steps. */
-static void check_smallest(const struct integrity_params *p, uint64_t want, uint64_t align)
+static void check_smallest(const struct integrity_format *p, uint64_t want, uint64_t align)
 {
 	uint64_t size = 0;
 
@@ -338,7 +338,7 @@ static void test_smallest_data_device(void **state)
 static void test_smallest_meta_device(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
-		struct integrity_params p = shapes[i];
+		struct integrity_format p = shapes[i];
 		struct integrity_geometry most, geo;
 		uint64_t size = 0;
 
@@ -360,7 +360,7 @@ static void test_smallest_meta_device(void **state)
 
 static void test_data_device_with_meta(void **state)
 {
-	struct integrity_params p = { .tag_size = 32, .block_size = 4096, .has_meta = true };
+	struct integrity_format p = { .tag_size = 32, .block_size = 4096, .has_meta = true };
 	uint64_t size;
 
 	assert_int_equal(integrity_smallest_data_device(&p, 1001, 1, &size, NULL), 0);
@@ -369,7 +369,7 @@ static void test_data_device_with_meta(void **state)
 	assert_int_equal(size, 1100);
 }
 
-static int format_with(struct integrity_params p)
+static int format_with(struct integrity_format p)
 {
 	_cleanup_(diag_done) struct diag diag = {};
 	struct integrity_geometry geo;
@@ -382,10 +382,10 @@ static int format_with(struct integrity_params p)
 
 static void test_refusals(void **state)
 {
-	const struct integrity_params good = {
+	const struct integrity_format good = {
 		.data_sectors = 100000, .tag_size = 32, .block_size = 4096, .fix_padding = true
 	};
-	struct integrity_params p = good;
+	struct integrity_format p = good;
 	uint64_t size = 7;
 
 	assert_int_equal(format_with(p), 0);
@@ -431,7 +431,7 @@ static void test_refusals(void **state)
 /* The kernel would write the tags behind the end of the metadata device. */
 static void test_meta_start_counts(void **state)
 {
-	struct integrity_params p = { .data_sectors = 100000,
+	struct integrity_format p = { .data_sectors = 100000,
 		.meta_sectors = 2500,
 		.tag_size = 32,
 		.block_size = 4096,
