@@ -35,6 +35,7 @@ enum field_flags {
 	FIELD_UNKNOWN_IS_LAST = 1 << 2, /* ENUM: an unknown word means the last, strictest choice */
 	FIELD_FROM_DISK = 1 << 3,     /* if not given, read from the superblock at activation */
 	FIELD_CREATE = 1 << 4,        /* counts only when an image is created */
+	FIELD_RESULT = 1 << 5,        /* the outcome of creating an image: not needed before */
 };
 
 struct field {

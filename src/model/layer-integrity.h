@@ -41,6 +41,8 @@ struct integrity_fields {
 	bool legacy_recalculate;
 	struct hexval salt; /* 16 bytes, or none */
 	uint64_t key_size;  /* bytes of the data key; 0: any */
+	struct integrity_sb sb; /* what adopt() found; not a field */
+	bool has_sb;
 };
 
 extern const struct layer_type layer_type_integrity;

@@ -35,7 +35,7 @@ struct verity_fields {
 	unsigned on_error;      /* 0 eio, 1 restart, 2 panic; kernel 6.12 */
 	bool ignore_zero_blocks;
 	bool check_at_most_once;
-	char *root_hash_signature; /* path of a PKCS#7 file; NULL: none */
+	bool has_sb; /* adopt() was done; not a field */
 };
 
 extern const struct layer_type layer_type_verity;

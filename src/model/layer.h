@@ -87,7 +87,10 @@ struct layer_type {
 	size_t n_roles;
 	enum key_need key;
 	bool read_only; /* the mapping can only be read */
-	/* Options that the kernel adds to a live table by itself; they do not count as a difference. */
+	/*
+	 * Options that the kernel adds to a live table by itself, or whose values it rounds: neither
+	 * their presence nor their value counts as a difference. Names without the ":".
+	 */
 	const char *const *kernel_options;
 
 	/* All fields together, after defaults. */
@@ -146,6 +149,7 @@ struct layer {
 
 	struct diag error; /* set by stack_link() on a layer that cannot be used */
 	bool broken;
+	bool finished; /* layer_finish() was done */
 	unsigned n_users; /* layers above; set by stack_link() */
 	unsigned mark;    /* for walks over the graph */
 };
@@ -173,6 +177,8 @@ int layer_set_device(struct layer *layer, const char *role, const char *device, 
 	_must_check_;
 /* Defaults, then the type's check. Called once, after all options. */
 int layer_finish(struct layer *layer, struct diag *diag) _must_check_;
+/* The same for a layer whose image is still to be made: no devices, no results such as a root hash. */
+int layer_finish_create(struct layer *layer, struct diag *diag) _must_check_;
 
 /* The device in a role, or NULL. */
 const struct layer_device *layer_device(const struct layer *layer, const char *role);
@@ -189,6 +195,8 @@ int layer_below(const struct layer *layer, uint64_t sectors, uint64_t ret_below[
 int layer_table(const struct layer *layer, uint64_t length_sectors, struct dmtable *ret)
 	_must_check_;
 bool layer_is_read_only(const struct layer *layer);
+/* The logical block size in bytes that the type itself asks for; at least 512. */
+uint32_t layer_block_size(const struct layer *layer);
 /* PREFIX-dmstack-NAME; NULL when memory is out. Lower case, so that no CRYPT-* rule matches. */
 char *layer_dm_uuid(const struct layer *layer);
 /* dmstack:NAME or dmstack:NAME:USE, the description of the layer's key in the kernel keyring. */
