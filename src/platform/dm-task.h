@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Within dm*.c only: libdevmapper's tasks with our error handling.
+ */
+
+#include <libdevmapper.h>
+
+#include "cleanup.h"
+#include "macro.h"
+
+/* A task on the named mapping (NULL: on none). NULL when memory is out. */
+struct dm_task *task_new(int type, const char *name);
+/* Runs it. Fails with the errno of the ioctl; no diag is set. */
+int task_run(struct dm_task *task) _must_check_;
+/* The last thing that libdevmapper complained about; "" if nothing. */
+const char *task_complaint(void);
+
+static inline void task_freep(struct dm_task **task)
+{
+	if (*task)
+		dm_task_destroy(*task);
+}
