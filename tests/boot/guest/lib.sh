@@ -132,3 +132,25 @@ check_root() {
 	check "the layers are $2" is "$(types_below "$(basename "$(realpath "/dev/mapper/$1")")")" "$2"
 	check "no unit failed" no_failed_units
 }
+
+# guest_writable: a root that can be written to; what the first boot writes the second must find.
+guest_writable() {
+	check_root "$NAME" "$TYPES"
+	if [ "$BOOT" = 1 ]; then
+		check "a file is written" sh -c \
+			'head -c 2M /dev/urandom >/srv/kept && sha256sum /srv/kept >/srv/kept.sum && sync'
+	else
+		check "the file of the first boot is there" sha256sum -c /srv/kept.sum
+	fi
+	check "the whole device can be read" reads_whole "/dev/mapper/$NAME"
+	check "no layer counts a mismatch" no_mismatch
+}
+
+# guest_read_only: a root that is the image it was made from, byte for byte, and stays so.
+guest_read_only() {
+	check_root "$NAME" "$TYPES"
+	check "the whole device is the file-system image" \
+		reads_as "/dev/mapper/$NAME" "$FS_SHA256" "$FS_BYTES"
+	refuse "the root cannot be written to" touch /srv/kept
+	check "no layer counts a mismatch" no_mismatch
+}

@@ -18,7 +18,8 @@ scenario_defaults() {
 	BOOTS=1
 	CMDLINE=
 	DISKS=()
-	TIMEOUT=150
+	TIMEOUT=180
+	LOGLEVEL=5
 	TPM=no
 	TYPES=
 	FORBID=$scenario_forbidden
@@ -124,7 +125,7 @@ scenario_initrd() {
 }
 
 scenario_cmdline() {
-	echo "console=ttyS0 panic=-1 oops=panic loglevel=5 printk.devkmsg=on" \
+	echo "console=ttyS0 panic=-1 oops=panic loglevel=$LOGLEVEL printk.devkmsg=on mitigations=off" \
 		"systemd.show_status=0 systemd.gpt_auto=0 systemd.default_device_timeout_sec=60" \
 		"$CMDLINE"
 }

@@ -14,7 +14,7 @@ tree_modules=(
 	virtio_blk virtio_rng virtio_pci ext4 squashfs erofs loop autofs4
 	dm-mod dm-crypt dm-integrity dm-verity dm-bufio dm-raid raid1
 	xts essiv cbc ctr hmac authenc gcm ccm chacha20poly1305 adiantum
-	aesni-intel sha1-ssse3 sha256-ssse3 sha512-ssse3 crc32c-intel crc32c xxhash_generic
+	crc32c-intel xxhash_generic
 	algif_skcipher tpm_crb
 )
 
