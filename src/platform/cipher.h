@@ -23,7 +23,7 @@ struct cipher_params {
 
 /*
  * The key is used as the table gives it and is not kept. -EOPNOTSUPP: not computable offline.
- * -EINVAL: a key size or parameter that the kernel would refuse too.
+ * -EINVAL: a key size or parameter that the kernel would refuse too, or an XTS key of equal halves.
  */
 int cipher_new(const struct cipher_params *params, const struct secret *key, struct cipher **ret,
 	struct diag *diag) _must_check_;
@@ -34,7 +34,7 @@ struct cipher *cipher_free(struct cipher *cipher);
 /*
  * size is a multiple of sector_size, sector (512-byte units, relative to the mapping) of
  * sector_size / 512, else -EINVAL. src and dst may be equal, but not overlap otherwise.
- * -EIO: libcrypto failed (also on two equal XTS halves).
+ * -EIO: libcrypto failed.
  */
 int cipher_encrypt(struct cipher *cipher, const void *src, void *dst, size_t size,
 	uint64_t sector) _must_check_;

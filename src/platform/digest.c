@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Hashes and MACs under the kernel's names. What begins every message (a MAC's inner pad, a salt) is
+ * hashed once and its state copied for each message, which is cheaper than hashing it again.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <xxhash.h>
+
+#include "bytes.h"
+#include "cleanup.h"
+#include "crc.h"
+#include "digest.h"
+
+#define PREFIX_MAX     256
+#define HMAC_BLOCK_MAX 256
+
+enum digest_kind { KIND_MD, KIND_CRC32, KIND_CRC32C, KIND_XXHASH64 };
+
+struct digest_alg {
+	const char *name;
+	const char *md; /* libcrypto's name */
+	uint8_t size;	/* bytes */
+	enum digest_kind kind;
+	bool hmac; /* can be keyed this way */
+};
+
+static const struct digest_alg algs[] = {
+	{ "crc32", NULL, 4, KIND_CRC32, false },
+	{ "crc32c", NULL, 4, KIND_CRC32C, false },
+	{ "xxhash64", NULL, 8, KIND_XXHASH64, false },
+	{ "sha1", "SHA1", 20, KIND_MD, true },
+	{ "sha224", "SHA2-224", 28, KIND_MD, true },
+	{ "sha256", "SHA2-256", 32, KIND_MD, true },
+	{ "sha384", "SHA2-384", 48, KIND_MD, true },
+	{ "sha512", "SHA2-512", 64, KIND_MD, true },
+	{ "sha3-224", "SHA3-224", 28, KIND_MD, true },
+	{ "sha3-256", "SHA3-256", 32, KIND_MD, true },
+	{ "sha3-384", "SHA3-384", 48, KIND_MD, true },
+	{ "sha3-512", "SHA3-512", 64, KIND_MD, true },
+	{ "blake2b-256", "BLAKE2B-512", 32, KIND_MD, false },
+	{ "blake2b-512", "BLAKE2B-512", 64, KIND_MD, false },
+	{ "blake2s-256", "BLAKE2S-256", 32, KIND_MD, false },
+};
+
+struct digest {
+	const struct digest_alg *alg;
+	EVP_MD *md;
+	EVP_MD_CTX *start; /* before any prefix; keyed: behind the inner pad */
+	EVP_MD_CTX *base;  /* behind the prefix: where every message begins */
+	EVP_MD_CTX *outer; /* keyed: behind the outer pad */
+	EVP_MD_CTX *work;
+	XXH64_state_t *xxh_base, *xxh_work;
+	uint32_t crc_base;
+	bool keyed;
+};
+
+/* hmac(X) or hmac-X gives X and true. */
+static const struct digest_alg *find_alg(const char *name, bool *ret_keyed)
+{
+	const char *inner = startswith(name, "hmac(") ?: startswith(name, "hmac-");
+	bool keyed = inner != NULL;
+	size_t size;
+
+	if (keyed) {
+		bool parenthesis = inner[-1] == '(';
+
+		name = inner;
+		size = strlen(name);
+		if (parenthesis && (size == 0 || name[--size] != ')'))
+			return NULL;
+	} else {
+		size = strlen(name);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(algs); i++) {
+		if (strlen(algs[i].name) != size || memcmp(algs[i].name, name, size) != 0)
+			continue;
+		*ret_keyed = keyed;
+		return !keyed || algs[i].hmac ? &algs[i] : NULL;
+	}
+	return NULL;
+}
+
+int digest_alg_size(const char *alg)
+{
+	bool keyed;
+	const struct digest_alg *found = find_alg(alg, &keyed);
+
+	return found ? found->size : -EOPNOTSUPP;
+}
+
+bool digest_alg_is_keyed(const char *alg)
+{
+	bool keyed;
+
+	return find_alg(alg, &keyed) && keyed;
+}
+
+struct digest *digest_free(struct digest *digest)
+{
+	if (!digest)
+		return NULL;
+	/* libcrypto wipes the states that it frees. */
+	EVP_MD_CTX_free(digest->start);
+	EVP_MD_CTX_free(digest->base);
+	EVP_MD_CTX_free(digest->outer);
+	EVP_MD_CTX_free(digest->work);
+	EVP_MD_free(digest->md);
+	(void)XXH64_freeState(digest->xxh_base);
+	(void)XXH64_freeState(digest->xxh_work);
+	free(digest);
+	return NULL;
+}
+
+size_t digest_size(const struct digest *digest)
+{
+	return digest->alg->size;
+}
+
+/* A digest shorter than libcrypto's own (blake2b-256) is a parameter that older ones do not have. */
+static int start_md(struct digest *d)
+{
+	size_t size = d->alg->size;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_size_t(OSSL_DIGEST_PARAM_SIZE, &size),
+		OSSL_PARAM_construct_end(),
+	};
+	bool shorter = (size_t)EVP_MD_get_size(d->md) != size;
+
+	if (shorter) {
+		const OSSL_PARAM *settable = EVP_MD_settable_ctx_params(d->md);
+
+		if (!settable || !OSSL_PARAM_locate_const(settable, OSSL_DIGEST_PARAM_SIZE))
+			return -EOPNOTSUPP;
+	}
+	return EVP_DigestInit_ex2(d->start, d->md, shorter ? params : NULL) == 1 ? 0 : -EOPNOTSUPP;
+}
+
+static int start_pad(
+	const struct digest *d, EVP_MD_CTX *ctx, const uint8_t *block, size_t size, uint8_t pad)
+{
+	uint8_t padded[HMAC_BLOCK_MAX];
+	int r = 0;
+
+	for (size_t i = 0; i < size; i++)
+		padded[i] = block[i] ^ pad;
+	if (EVP_DigestInit_ex2(ctx, d->md, NULL) != 1 || EVP_DigestUpdate(ctx, padded, size) != 1)
+		r = -EIO;
+	wipe(padded, sizeof(padded));
+	return r;
+}
+
+/* RFC 2104: a key longer than a block is hashed first. */
+static int start_hmac(struct digest *d, const struct secret *key)
+{
+	uint8_t block[HMAC_BLOCK_MAX] = {};
+	size_t size = (size_t)EVP_MD_get_block_size(d->md);
+	int r = 0;
+
+	if (size == 0 || size > sizeof(block))
+		return -EOPNOTSUPP;
+	if (secret_size(key) <= size)
+		memcpy(block, secret_peek(key), secret_size(key));
+	else if (EVP_Digest(secret_peek(key), secret_size(key), block, NULL, d->md, NULL) != 1)
+		r = -EIO;
+	if (r == 0)
+		r = start_pad(d, d->start, block, size, 0x36);
+	if (r == 0)
+		r = start_pad(d, d->outer, block, size, 0x5c);
+	wipe(block, sizeof(block));
+	return r;
+}
+
+static bool alloc_states(struct digest *d)
+{
+	switch (d->alg->kind) {
+	case KIND_MD:
+		d->start = EVP_MD_CTX_new();
+		d->base = EVP_MD_CTX_new();
+		d->work = EVP_MD_CTX_new();
+		d->outer = d->keyed ? EVP_MD_CTX_new() : NULL;
+		return d->start && d->base && d->work && (d->outer || !d->keyed);
+	case KIND_XXHASH64:
+		d->xxh_base = XXH64_createState();
+		d->xxh_work = XXH64_createState();
+		return d->xxh_base && d->xxh_work;
+	case KIND_CRC32:
+	case KIND_CRC32C:
+		break;
+	}
+	return true;
+}
+
+static int start_states(struct digest *d, const struct secret *key)
+{
+	if (d->alg->kind != KIND_MD)
+		return 0;
+	d->md = EVP_MD_fetch(NULL, d->alg->md, NULL);
+	if (!d->md)
+		return -EOPNOTSUPP;
+	return d->keyed ? start_hmac(d, key) : start_md(d);
+}
+
+int digest_new(const char *alg, const struct secret *key, struct digest **ret)
+{
+	bool keyed = false;
+	const struct digest_alg *found = find_alg(alg, &keyed);
+
+	if (!found)
+		return -EOPNOTSUPP;
+	if (keyed && (!key || secret_size(key) == 0))
+		return -ENOKEY;
+	if (!keyed && key)
+		return -EINVAL;
+
+	_cleanup_(digest_freep) struct digest *d = calloc(1, sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	d->alg = found;
+	d->keyed = keyed;
+	if (!alloc_states(d))
+		return -ENOMEM;
+	int r = start_states(d, key);
+	if (r < 0)
+		return r;
+	r = digest_set_prefix(d, NULL, 0);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(d);
+	return 0;
+}
+
+int digest_clone(const struct digest *digest, struct digest **ret)
+{
+	_cleanup_(digest_freep) struct digest *d = calloc(1, sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	d->alg = digest->alg;
+	d->keyed = digest->keyed;
+	d->crc_base = digest->crc_base;
+	if (!alloc_states(d))
+		return -ENOMEM;
+	if (digest->xxh_base)
+		XXH64_copyState(d->xxh_base, digest->xxh_base);
+	if (digest->md) {
+		if (EVP_MD_up_ref(digest->md) != 1)
+			return -EIO;
+		d->md = digest->md;
+		if (EVP_MD_CTX_copy_ex(d->start, digest->start) != 1 ||
+			EVP_MD_CTX_copy_ex(d->base, digest->base) != 1 ||
+			(d->keyed && EVP_MD_CTX_copy_ex(d->outer, digest->outer) != 1))
+			return -EIO;
+	}
+	*ret = take_ptr(d);
+	return 0;
+}
+
+int digest_set_prefix(struct digest *digest, const void *data, size_t size)
+{
+	if (size > PREFIX_MAX)
+		return -EINVAL;
+	switch (digest->alg->kind) {
+	case KIND_MD:
+		if (EVP_MD_CTX_copy_ex(digest->base, digest->start) != 1 ||
+			(size > 0 && EVP_DigestUpdate(digest->base, data, size) != 1))
+			return -EIO;
+		break;
+	case KIND_XXHASH64:
+		(void)XXH64_reset(digest->xxh_base, 0);
+		if (size > 0)
+			(void)XXH64_update(digest->xxh_base, data, size);
+		break;
+	case KIND_CRC32:
+		digest->crc_base = crc32_update(0, data, size);
+		break;
+	case KIND_CRC32C:
+		digest->crc_base = crc32c_update(UINT32_MAX, data, size);
+		break;
+	}
+	return 0;
+}
+
+static int vec_md(struct digest *d, const struct iovec *iov, unsigned n, uint8_t *ret)
+{
+	if (EVP_MD_CTX_copy_ex(d->work, d->base) != 1)
+		return -EIO;
+	for (unsigned i = 0; i < n; i++)
+		if (EVP_DigestUpdate(d->work, iov[i].iov_base, iov[i].iov_len) != 1)
+			return -EIO;
+	if (!d->keyed)
+		return EVP_DigestFinal_ex(d->work, ret, NULL) == 1 ? 0 : -EIO;
+
+	uint8_t inner[EVP_MAX_MD_SIZE];
+	if (EVP_DigestFinal_ex(d->work, inner, NULL) != 1 ||
+		EVP_MD_CTX_copy_ex(d->work, d->outer) != 1 ||
+		EVP_DigestUpdate(d->work, inner, d->alg->size) != 1 ||
+		EVP_DigestFinal_ex(d->work, ret, NULL) != 1)
+		return -EIO;
+	return 0;
+}
+
+static void vec_xxhash64(struct digest *d, const struct iovec *iov, unsigned n, uint8_t *ret)
+{
+	XXH64_copyState(d->xxh_work, d->xxh_base);
+	for (unsigned i = 0; i < n; i++)
+		if (iov[i].iov_len > 0)
+			(void)XXH64_update(d->xxh_work, iov[i].iov_base, iov[i].iov_len);
+	put_le64(ret, XXH64_digest(d->xxh_work));
+}
+
+static void vec_crc(const struct digest *d, const struct iovec *iov, unsigned n, uint8_t *ret)
+{
+	bool castagnoli = d->alg->kind == KIND_CRC32C;
+	uint32_t state = d->crc_base;
+
+	for (unsigned i = 0; i < n; i++)
+		state = castagnoli ? crc32c_update(state, iov[i].iov_base, iov[i].iov_len)
+				   : crc32_update(state, iov[i].iov_base, iov[i].iov_len);
+	put_le32(ret, castagnoli ? ~state : state);
+}
+
+int digest_vec(struct digest *digest, const struct iovec *iov, unsigned n, uint8_t *ret)
+{
+	if (n > DIGEST_VEC_MAX)
+		return -EINVAL;
+	switch (digest->alg->kind) {
+	case KIND_MD:
+		return vec_md(digest, iov, n, ret);
+	case KIND_XXHASH64:
+		vec_xxhash64(digest, iov, n, ret);
+		break;
+	case KIND_CRC32:
+	case KIND_CRC32C:
+		vec_crc(digest, iov, n, ret);
+		break;
+	}
+	return 0;
+}
+
+int digest_data(struct digest *digest, const void *data, size_t size, uint8_t *ret)
+{
+	const struct iovec iov = { .iov_base = (void *)data, .iov_len = size };
+
+	return digest_vec(digest, &iov, 1, ret);
+}
