@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A floor includes only itself and what lies below; only the floors named here use a library."""
+
+import os
+import re
+
+import house
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
+
+# Folders and files that may include a library's headers, by the beginning of the header's name.
+LIBRARIES = {
+    "json-c/": ["src/format/"],
+    "json.h": ["src/format/"],
+    "libdevmapper.h": ["src/platform/dm", "src/platform/table-"],
+    "openssl/": ["src/platform/digest", "src/platform/cipher", "src/platform/journal-crypt",
+                 "src/platform/kdf", "src/platform/crypto", "src/platform/adiantum"],
+    "xxhash.h": ["src/platform/digest"],
+    "systemd/": [],
+    "tss2/": [],
+}
+
+headers = {}
+faults = []
+for name in house.tracked("*.h"):
+    floor = house.floor_of(name)
+    if floor:
+        other = headers.setdefault(os.path.basename(name), floor)
+        if other != floor:
+            faults.append(f"{name}: {other} has a header of that name too")
+
+for name in house.tracked("*.c", "*.h"):
+    floor = house.floor_of(name)
+    if not floor:
+        continue
+    for quote, header in INCLUDE.findall(house.text(name)):
+        if quote == '"':
+            if "/" in header:
+                faults.append(f'{name}: #include "{header}" has a path')
+            elif header not in headers:
+                faults.append(f'{name}: #include "{header}" is no header of the house')
+            elif headers[header] != floor and headers[header] not in house.FLOORS[floor]:
+                faults.append(f'{name}: #include "{header}" looks up, to {headers[header]}')
+            continue
+        for library, users in LIBRARIES.items():
+            if header.startswith(library) and not name.startswith(tuple(users)):
+                faults.append(f"{name}: #include <{header}> is not for this file")
+house.finish(faults, "floors")

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""codespell(1) finds no common misspelling."""
+
+import shutil
+import subprocess
+
+import house
+
+# Words that are names here.
+NAMES = "fo,te,ba,localed,nd"
+
+if not shutil.which("codespell"):
+    house.skip("codespell is not there")
+names = [name for name in house.tracked()
+         if not name.endswith(".json") and "/corpus/" not in name and name != "LICENSE"]
+run = subprocess.run(["codespell", "-L", NAMES, *names], cwd=house.ROOT, capture_output=True,
+                     text=True)
+house.finish(run.stdout.splitlines(), f"spelling of {len(names)} files")
