@@ -38,8 +38,8 @@ static const char *const on_error_options[] = { NULL, "restart_on_error", "panic
 static const struct field fields[] = {
 	FIELD("root-hash", FIELD_HEX, root_hash, .min = 16, .max = 64,
 		.flags = FIELD_REQUIRED | FIELD_RESULT, .help = "The digest of the tree's top."),
-	FIELD("hash", FIELD_STRING, hash, .min = 1, .max = VERITY_ALG_SIZE_MAX, .dflt = "sha256",
-		.flags = FIELD_FROM_DISK, .help = "The hash algorithm."),
+	FIELD("hash-algorithm", FIELD_STRING, hash, .min = 1, .max = VERITY_ALG_SIZE_MAX, .dflt = "sha256",
+		.flags = FIELD_FROM_DISK, .help = "The hash (*hash=* in veritytab, where no device has that name)."),
 	FIELD("salt", FIELD_HEX, salt, .max = VERITY_SALT_SIZE_MAX, .flags = FIELD_FROM_DISK,
 		.help = "Hashed with every block; - for none."),
 	FIELD("format", FIELD_U64, format, .max = 1, .dflt = "1", .flags = FIELD_FROM_DISK,
@@ -104,7 +104,7 @@ static int verity_check(const struct layer *layer, struct diag *diag)
 	const struct hash_alg *alg = hash_alg_find(f->hash);
 
 	if (!alg || alg->keyed || alg->size < 16)
-		return diag_set(diag, -EINVAL, "hash: \"%s\" is not a hash for a tree", f->hash);
+		return diag_set(diag, -EINVAL, "hash-algorithm: \"%s\" is not a hash for a tree", f->hash);
 	if (f->root_hash.size && f->root_hash.size != alg->size)
 		return diag_set(diag, -EINVAL, "root-hash: has %zu bytes, a digest of %s has %u",
 			f->root_hash.size, f->hash, alg->size);
@@ -266,12 +266,12 @@ static int adopt_hash(const struct layer *layer, const struct verity_sb *sb, str
 {
 	struct verity_fields *f = verity_fields(layer);
 
-	if (layer_is_set(layer, "hash") && !streq(f->hash, sb->algorithm))
-		return differs("hash", diag);
+	if (layer_is_set(layer, "hash-algorithm") && !streq(f->hash, sb->algorithm))
+		return differs("hash-algorithm", diag);
 	const struct hash_alg *alg = hash_alg_find(sb->algorithm);
 	if (!alg || alg->keyed || alg->size != f->root_hash.size)
 		return diag_set(diag, -EMEDIUMTYPE,
-			"hash: the superblock has \"%s\", which does not fit the root hash",
+			"hash-algorithm: the superblock has \"%s\", which does not fit the root hash",
 			sb->algorithm);
 	char *copy = strdup(sb->algorithm);
 	if (!copy)
@@ -402,8 +402,8 @@ static void verity_table(const struct layer *layer, struct dmtable *t)
 	number_word(layer, t, "hash-block-size", f->hash_block_size);
 	number_word(layer, t, "data-blocks", f->data_blocks);
 	tree_start_word(layer, t);
-	if (is_unknown(layer, "hash"))
-		dmtable_unknown(t, "", "hash");
+	if (is_unknown(layer, "hash-algorithm"))
+		dmtable_unknown(t, "", "hash-algorithm");
 	else
 		dmtable_text(t, "%s", f->hash);
 	hex_word(t, &f->root_hash);

@@ -84,6 +84,17 @@ int layer_name_check(const char *name, struct diag *diag)
 	return 0;
 }
 
+static int apply_defaults(const struct field *fields, size_t n, void *params)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fields[i].dflt) {
+			int r = field_set(&fields[i], params, fields[i].dflt, NULL);
+			if (r < 0)
+				return r;
+		}
+	return 0;
+}
+
 int layer_new(const char *name, const struct layer_type *type, struct layer **ret,
 	struct diag *diag)
 {
@@ -99,6 +110,12 @@ int layer_new(const char *name, const struct layer_type *type, struct layer **re
 	layer->params = calloc(1, type->params_size);
 	if (!layer->name || !layer->params)
 		return -ENOMEM;
+	r = apply_defaults(type->fields, type->n_fields, layer->params);
+	if (r < 0)
+		return r;
+	r = apply_defaults(layer_common_fields, layer_n_common_fields, &layer->common);
+	if (r < 0)
+		return r;
 	*ret = take_ptr(layer);
 	return 0;
 }
@@ -224,17 +241,6 @@ int layer_set_option(struct layer *layer, const char *option, struct diag *diag)
 	return layer_set(layer, name, equals ? equals + 1 : NULL, diag);
 }
 
-static int apply_defaults(const struct field *fields, size_t n, void *params, uint64_t set)
-{
-	for (size_t i = 0; i < n; i++)
-		if (fields[i].dflt && !(set & (UINT64_C(1) << i))) {
-			int r = field_set(&fields[i], params, fields[i].dflt, NULL);
-			if (r < 0)
-				return r;
-		}
-	return 0;
-}
-
 static int check_required(const struct layer *layer, bool create, struct diag *diag)
 {
 	const struct layer_type *type = layer->type;
@@ -272,14 +278,7 @@ static int finish(struct layer *layer, bool create, struct diag *diag)
 	if (layer->finished)
 		return 0;
 
-	int r = apply_defaults(layer->type->fields, layer->type->n_fields, layer->params, layer->set);
-	if (r < 0)
-		return r;
-	r = apply_defaults(layer_common_fields, layer_n_common_fields, &layer->common,
-		layer->common_set);
-	if (r < 0)
-		return r;
-	r = check_required(layer, create, diag);
+	int r = check_required(layer, create, diag);
 	if (r < 0)
 		return r;
 	r = check_key(layer, diag);

@@ -93,7 +93,7 @@ struct layer_type {
 	 */
 	const char *const *kernel_options;
 
-	/* All fields together, after defaults. */
+	/* All fields together. */
 	int (*check)(const struct layer *layer, struct diag *diag);
 	/* The key's size in bytes, or 0 for any. */
 	size_t (*key_size)(const struct layer *layer);
@@ -150,7 +150,8 @@ struct layer {
 	struct diag error; /* set by stack_link() on a layer that cannot be used */
 	bool broken;
 	bool finished; /* layer_finish() was done */
-	unsigned n_users; /* layers above; set by stack_link() */
+	unsigned n_users;    /* layers above; set by stack_link() */
+	uint32_t block_size; /* logical, in bytes, of the mapping; set by stack_link() */
 	unsigned mark;    /* for walks over the graph */
 };
 
@@ -160,6 +161,7 @@ const struct layer_type *layer_type_find(const char *name);
 
 /* -EINVAL: a name that is empty, too long, or has characters other than A-Za-z0-9#+-.:=@_ */
 int layer_name_check(const char *name, struct diag *diag) _must_check_;
+/* All fields have their defaults. */
 int layer_new(const char *name, const struct layer_type *type, struct layer **ret, struct diag *diag)
 	_must_check_;
 struct layer *layer_free(struct layer *layer);
@@ -175,7 +177,7 @@ int layer_set(struct layer *layer, const char *name, const char *value, struct d
 	_must_check_;
 int layer_set_device(struct layer *layer, const char *role, const char *device, struct diag *diag)
 	_must_check_;
-/* Defaults, then the type's check. Called once, after all options. */
+/* What all options together must be. Later calls do nothing. */
 int layer_finish(struct layer *layer, struct diag *diag) _must_check_;
 /* The same for a layer whose image is still to be made: no devices, no results such as a root hash. */
 int layer_finish_create(struct layer *layer, struct diag *diag) _must_check_;

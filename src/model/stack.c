@@ -135,17 +135,6 @@ static int link_devices(const struct stack *stack, struct layer *layer, struct d
 	return 0;
 }
 
-/* The larger of what the layer asks for and what it has from below. */
-static uint32_t effective_block_size(const struct layer *layer)
-{
-	uint32_t size = layer_block_size(layer);
-
-	for (size_t i = 0; i < layer->n_devices; i++)
-		if (layer->devices[i].layer && layer->devices[i].role == 0)
-			size = MAX(size, effective_block_size(layer->devices[i].layer));
-	return size;
-}
-
 /*
  * dm-integrity and dm-verity cannot work in smaller blocks than the device below has; dm-crypt and
  * dm-linear can, and hand the larger blocks up.
@@ -153,26 +142,17 @@ static uint32_t effective_block_size(const struct layer *layer)
 static int check_block_sizes(const struct layer *layer, const struct layer *below,
 	struct diag *diag)
 {
-	uint32_t below_size = effective_block_size(below);
-
-	if (!layer->type->superblock || layer_block_size(layer) >= below_size)
+	if (!layer->type->superblock || layer_block_size(layer) >= below->block_size)
 		return 0;
 	return diag_set(diag, -EINVAL,
 		"blocks of %u bytes are not possible on \"%s\", which has blocks of %u bytes",
-		layer_block_size(layer), below->name, below_size);
+		layer_block_size(layer), below->name, below->block_size);
 }
 
-static bool reads_only(const struct layer *layer)
-{
-	for (size_t i = 0; i < layer->n_devices; i++)
-		if (layer->devices[i].layer && layer->devices[i].role == 0 &&
-			reads_only(layer->devices[i].layer))
-			return true;
-	return layer_is_read_only(layer);
-}
-
+/* The layers below have been through this already. */
 static int check_edges(struct layer *layer, struct diag *diag)
 {
+	layer->block_size = layer_block_size(layer);
 	for (size_t i = 0; i < layer->n_devices; i++) {
 		const struct layer *below = layer->devices[i].layer;
 
@@ -184,10 +164,12 @@ static int check_edges(struct layer *layer, struct diag *diag)
 		int r = check_block_sizes(layer, below, diag);
 		if (r < 0)
 			return r;
+		if (layer->devices[i].role != 0)
+			continue;
+		layer->block_size = MAX(layer->block_size, below->block_size);
+		/* Saying that it cannot be written beats a write that fails. */
+		layer->common.read_only |= layer_is_read_only(below);
 	}
-	/* What stands on a read-only layer is read-only itself; saying so beats a failing write. */
-	if (!layer_is_read_only(layer) && reads_only(layer))
-		layer->common.read_only = true;
 	return 0;
 }
 
