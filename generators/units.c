@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which layers get units, in which folders, and how long systemd waits for devices.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "overflow.h"
+#include "units-private.h"
+
+#define USEC_PER_SEC 1000000ULL
+
+/* How long systemd waits for a source; several layers may stand on the same. */
+struct device_wait {
+	char *path; /* owned */
+	uint64_t usec;
+	const struct layer *sealed; /* one whose phase is sealed, or NULL */
+};
+
+/* A name that asks for a stack, and the layer itself. */
+struct top {
+	const char *name;
+	struct layer *layer;   /* NULL: there is none of that name */
+	struct layer **layers; /* what has to be up for it, bottom first; owned */
+	size_t n_layers;
+	bool whole;
+};
+
+enum folder {
+	FOLDER_TARGET_REQUIRES,
+	FOLDER_TARGET_WANTS,
+	FOLDER_REMOTE_REQUIRES,
+	FOLDER_REMOTE_WANTS,
+	_FOLDER_MAX,
+};
+
+static const char *const folders[_FOLDER_MAX] = {
+	[FOLDER_TARGET_REQUIRES] = "dmstack.target.requires",
+	[FOLDER_TARGET_WANTS] = "dmstack.target.wants",
+	[FOLDER_REMOTE_REQUIRES] = "remote-dmstack.target.requires",
+	[FOLDER_REMOTE_WANTS] = "remote-dmstack.target.wants",
+};
+
+void put_service(struct buf *buf, const char *name)
+{
+	buf_puts(buf, "dmstack@");
+	unit_name_escape(buf, name);
+	buf_puts(buf, ".service");
+}
+
+void put_path_unit(struct buf *buf, const char *prefix, const char *path, const char *suffix)
+{
+	buf_puts(buf, prefix);
+	if (unit_name_escape_path(buf, path) < 0 && buf->error == 0)
+		buf->error = -EINVAL;
+	buf_puts(buf, suffix);
+}
+
+void put_mapper_unit(struct buf *buf, const char *prefix, const char *name, const char *suffix)
+{
+	char path[sizeof("/dev/mapper/") + LAYER_NAME_MAX];
+
+	if (snprintf(path, sizeof(path), "/dev/mapper/%s", name) >= (int)sizeof(path))
+		buf->error = -ENAMETOOLONG;
+	else
+		put_path_unit(buf, prefix, path, suffix);
+}
+
+/* Names that would not fit are refused before anything is emitted for the stack. */
+static int layer_check_names(const struct layer *layer, struct diag *diag)
+{
+	_cleanup_(buf_done) struct buf name = {};
+	int r;
+
+	/* The longest that is made of it, with the folder's suffix. */
+	put_mapper_unit(&name, "blockdev@", layer->name, ".device.requires");
+	if ((r = buf_error(&name)) < 0)
+		return r;
+	if (name.size > UNIT_NAME_SIZE_MAX)
+		return diag_set(diag, -ENAMETOOLONG,
+			"the name \"%s\" is too long for a unit: %zu bytes when escaped",
+			layer->name, name.size);
+	for (size_t i = 0; i < layer->n_devices; i++) {
+		const struct layer_device *device = &layer->devices[i];
+
+		if (device->layer)
+			continue;
+		_cleanup_free_ char *path = devref_path(&device->ref);
+
+		if (!path)
+			return -ENOMEM;
+		buf_reset(&name);
+		r = unit_name_escape_path(&name, path);
+		if (r < 0)
+			return diag_set(diag, r, "the device \"%s\" has no path", path);
+		buf_puts(&name, devref_is_file(&device->ref) ? "" : ".device.requires");
+		if (!devref_is_file(&device->ref) && name.size > UNIT_NAME_SIZE_MAX)
+			return diag_set(diag, -ENAMETOOLONG,
+				"the device \"%s\" is too long for a unit: %zu bytes when escaped",
+				path, name.size);
+	}
+	return buf_error(&name);
+}
+
+static int top_check(const struct top *top, const struct top *tops, struct diag *diag)
+{
+	const char *where = top->layer->mount ? top->layer->mount->where : NULL;
+	int r;
+
+	for (size_t i = 0; i < top->n_layers; i++) {
+		r = layer_check_names(top->layers[i], diag);
+		if (r < 0)
+			return diag_at(diag, r, "%s", top->layers[i]->where ?: top->name);
+	}
+	r = unit_mount_check(top->layer, diag);
+	if (r < 0)
+		return diag_at(diag, r, "%s", top->layer->where ?: top->name);
+	if (!where)
+		return 0;
+	for (const struct top *other = tops; other < top; other++)
+		if (other->whole && other->layer->mount &&
+			streq_ptr(other->layer->mount->where, where)) {
+			(void)diag_set(diag, -EEXIST, "\"%s\" is already mounted at \"%s\"",
+				other->name, where);
+			return diag_at(diag, -EEXIST, "%s", top->layer->where ?: top->name);
+		}
+	return 0;
+}
+
+static int top_resolve(
+	const struct units *u, struct top *top, const struct top *tops, struct diag *diag)
+{
+	int r;
+
+	if (!top->layer)
+		return diag_set(diag, -ENOENT,
+			"dmstack.stack=%s on the kernel command line names no layer", top->name);
+	if (top->layer->broken) {
+		const struct diag *error = &top->layer->error;
+
+		if (error->what)
+			(void)diag_set(diag, -EINVAL, "%s", error->what);
+		if (error->where)
+			(void)diag_at(diag, -EINVAL, "%s", error->where);
+		return -EINVAL;
+	}
+	r = stack_order(u->in->stack, top->layer, &top->layers, &top->n_layers);
+	if (r < 0)
+		return r;
+	return top_check(top, tops, diag);
+}
+
+static int waits_add(struct units *u, const struct layer *layer, const struct devref *ref)
+{
+	if (u->n_waits == u->space) {
+		const size_t space = u->space ? u->space * 2 : 64;
+		struct device_wait *waits = reallocarray(u->waits, space, sizeof(u->waits[0]));
+
+		if (!waits)
+			return -ENOMEM;
+		u->waits = waits;
+		u->space = space;
+	}
+	char *path = devref_path(ref);
+
+	if (!path)
+		return -ENOMEM;
+	u->waits[u->n_waits++] = (struct device_wait){
+		.path = path,
+		.usec = layer->common.timeout_usec,
+		.sealed = layer->common.phase != PHASE_BOOTSTRAP ? layer : NULL,
+	};
+	return 0;
+}
+
+static int wait_compare(const void *a, const void *b)
+{
+	const struct device_wait *x = a, *y = b;
+
+	return strcmp(x->path, y->path);
+}
+
+/* A wait without end is neither open nor closed, so the sealed phase has none. */
+static uint64_t wait_bound(uint64_t usec, const struct layer *sealed)
+{
+	const uint64_t dflt = LAYER_START_TIMEOUT_SEC * USEC_PER_SEC;
+
+	return sealed && usec == UINT64_MAX ? dflt : usec;
+}
+
+static void put_timeout(struct buf *buf, uint64_t usec, const struct layer *sealed)
+{
+	buf_puts(buf, "JobTimeoutSec=");
+	unit_value_usec(buf, wait_bound(usec, sealed));
+	buf_putc(buf, '\n');
+	if (sealed)
+		unit_put_action(buf, "JobTimeoutAction", sealed->common.fail);
+}
+
+static void wait_add_unit(struct units *u, const struct device_wait *wait)
+{
+	struct buf *buf;
+
+	buf_reset(&u->settings);
+	put_path_unit(&u->settings, "", wait->path, ".device.d");
+	unit_tree_add_folder(u->tree, UNIT_PLACE_NORMAL, "%s", buf_str(&u->settings));
+	buf = unit_tree_add_file(
+		u->tree, UNIT_PLACE_NORMAL, "%s/50-dmstack.conf", buf_str(&u->settings));
+	buf_puts(buf, GENERATED_HEAD);
+	put_timeout(buf, wait->usec, wait->sealed);
+	unit_tree_end_file(u->tree);
+}
+
+/* One drop-in for each source, with the longest of its times. */
+static void waits_add_units(struct units *u)
+{
+	if (u->n_waits == 0)
+		return;
+	qsort(u->waits, u->n_waits, sizeof(u->waits[0]), wait_compare);
+
+	struct device_wait *wait = &u->waits[0];
+
+	for (size_t i = 1; i < u->n_waits; i++) {
+		struct device_wait *next = &u->waits[i];
+
+		if (!streq(wait->path, next->path)) {
+			wait_add_unit(u, wait);
+			wait = next;
+			continue;
+		}
+		wait->usec = MAX(wait->usec, next->usec);
+		wait->sealed = wait->sealed ?: next->sealed;
+	}
+	wait_add_unit(u, wait);
+}
+
+/* The sum of what its layers may take; without end only where a person is asked. */
+static uint64_t top_timeout(const struct top *top)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < top->n_layers; i++) {
+		const struct layer *layer = top->layers[i];
+		bool physical = false;
+
+		for (size_t j = 0; j < layer->n_devices; j++)
+			physical |= !layer->devices[j].layer;
+		if (layer->key.kind == KEYREF_ASK ||
+			(physical && layer->common.timeout_usec == UINT64_MAX))
+			return UINT64_MAX;
+		if (add_overflows(sum, LAYER_START_TIMEOUT_SEC * USEC_PER_SEC, &sum) ||
+			(physical && add_overflows(sum, layer->common.timeout_usec, &sum)))
+			return UINT64_MAX;
+	}
+	return sum;
+}
+
+/* Asking for the device, or mounting it, asks for the stack. */
+static void top_add_device(struct units *u, const struct top *top)
+{
+	const struct layer *sealed =
+		top->layer->common.phase != PHASE_BOOTSTRAP ? top->layer : NULL;
+	struct unit_tree *tree = u->tree;
+	const char *device;
+	struct buf *buf;
+
+	buf_reset(&u->settings);
+	put_mapper_unit(&u->settings, "", top->name, ".device");
+	device = buf_str(&u->settings);
+	unit_tree_add_folder(tree, UNIT_PLACE_NORMAL, "%s.requires", device);
+	unit_tree_add_link(tree, UNIT_PLACE_NORMAL, UNIT_DIR "/dmstack@.service",
+		"%s.requires/dmstack@%s.service", device, buf_str(&u->instance));
+	unit_tree_add_folder(tree, UNIT_PLACE_NORMAL, "%s.d", device);
+	buf = unit_tree_add_file(tree, UNIT_PLACE_NORMAL, "%s.d/40-dmstack.conf", device);
+	buf_puts(buf, GENERATED_HEAD);
+	put_timeout(buf, top_timeout(top), sealed);
+	unit_tree_end_file(tree);
+}
+
+static void top_add_target(struct units *u, const struct top *top)
+{
+	const struct layer_common *common = &top->layer->common;
+	const enum folder folder =
+		(common->netdev ? FOLDER_REMOTE_REQUIRES : FOLDER_TARGET_REQUIRES) +
+		(common->nofail ? 1U : 0U);
+
+	if (common->noauto)
+		return;
+	if (!(u->folders & 1U << folder))
+		unit_tree_add_folder(u->tree, UNIT_PLACE_NORMAL, "%s", folders[folder]);
+	u->folders |= 1U << folder;
+	unit_tree_add_link(u->tree, UNIT_PLACE_NORMAL, UNIT_DIR "/dmstack@.service",
+		"%s/dmstack@%s.service", folders[folder], buf_str(&u->instance));
+}
+
+static int layer_add_units(struct units *u, const struct layer *layer, bool top)
+{
+	int r;
+
+	buf_reset(&u->instance);
+	unit_name_escape(&u->instance, layer->name);
+	unit_service_add(u, layer, top);
+	for (size_t i = 0; i < layer->n_devices; i++) {
+		const struct layer_device *device = &layer->devices[i];
+
+		if (device->layer || devref_is_file(&device->ref))
+			continue;
+		r = waits_add(u, layer, &device->ref);
+		if (r < 0)
+			return r;
+	}
+	return buf_error(&u->instance);
+}
+
+enum { MARK_NONE, MARK_LAYER, MARK_TOP };
+
+/* Every layer once, though stacks may share it. */
+static int tops_add_units(struct units *u, const struct top *tops, size_t n_tops)
+{
+	const struct stack *stack = u->in->stack;
+	int r;
+
+	for (size_t i = 0; i < stack->n_layers; i++)
+		stack->layers[i]->mark = MARK_NONE;
+	for (size_t i = 0; i < n_tops; i++)
+		for (size_t j = 0; tops[i].whole && j < tops[i].n_layers; j++)
+			tops[i].layers[j]->mark = MARK_LAYER;
+	for (size_t i = 0; i < n_tops; i++)
+		if (tops[i].whole)
+			tops[i].layer->mark = MARK_TOP;
+	for (size_t i = 0; i < stack->n_layers; i++) {
+		const struct layer *layer = stack->layers[i];
+
+		if (layer->mark == MARK_NONE)
+			continue;
+		r = layer_add_units(u, layer, layer->mark == MARK_TOP);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < n_tops; i++) {
+		if (!tops[i].whole)
+			continue;
+		buf_reset(&u->instance);
+		unit_name_escape(&u->instance, tops[i].name);
+		top_add_device(u, &tops[i]);
+		top_add_target(u, &tops[i]);
+		unit_mount_add(u, tops[i].layer);
+	}
+	waits_add_units(u);
+	return buf_error(&u->instance);
+}
+
+/* The initrd attaches what is flagged for it, by name or because root stands on it. */
+static bool top_is_wanted(const struct units_input *in, const struct layer *layer)
+{
+	return !in->initrd || layer->common.initrd;
+}
+
+static bool name_came_before(const struct units_input *in, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (streq(in->names[i], in->names[n]))
+			return true;
+	return false;
+}
+
+static int tops_find(const struct units_input *in, struct top **ret, size_t *ret_n)
+{
+	const struct stack *stack = in->stack;
+	const size_t space = in->n_names > 0 ? in->n_names : stack->n_layers;
+	struct top *tops = calloc(space + 1, sizeof(tops[0]));
+	size_t n = 0;
+
+	if (!tops)
+		return -ENOMEM;
+	for (size_t i = 0; i < in->n_names; i++) {
+		struct layer *layer = stack_find(stack, in->names[i]);
+
+		if ((!layer || top_is_wanted(in, layer)) && !name_came_before(in, i))
+			tops[n++] = (struct top){ .name = in->names[i], .layer = layer };
+	}
+	for (size_t i = 0; in->n_names == 0 && i < stack->n_layers; i++) {
+		struct layer *layer = stack->layers[i];
+
+		/* Those that others stand on are reported, too: a cycle has no top. */
+		if ((layer->n_users == 0 || layer->broken) && top_is_wanted(in, layer))
+			tops[n++] = (struct top){ .name = layer->name, .layer = layer };
+	}
+	*ret = tops;
+	*ret_n = n;
+	return 0;
+}
+
+static void units_done(struct units *u, struct top *tops, size_t n_tops)
+{
+	for (size_t i = 0; i < u->n_waits; i++)
+		free(u->waits[i].path);
+	free(u->waits);
+	for (size_t i = 0; i < n_tops; i++)
+		free(tops[i].layers);
+	free(tops);
+	buf_done(&u->instance);
+	buf_done(&u->settings);
+}
+
+int units_compile(const struct units_input *in, struct unit_tree *tree)
+{
+	struct units u = { .in = in, .tree = tree };
+	struct top *tops = NULL;
+	size_t n_tops = 0;
+	int failed = 0;
+	int r = tops_find(in, &tops, &n_tops);
+
+	for (size_t i = 0; r >= 0 && i < n_tops; i++) {
+		struct top *top = &tops[i];
+		_cleanup_(diag_done) struct diag diag = {};
+
+		r = top_resolve(&u, top, tops, &diag);
+		if (r == -ENOMEM)
+			break;
+		top->whole = r >= 0;
+		failed += r < 0;
+		r = 0;
+		/* What names nothing may stand for anything, so it counts as sealed. */
+		in->on_stack(top->name, top->layer ? top->layer->common.phase : PHASE_SEALED,
+			top->whole ? NULL : &diag, in->userdata);
+	}
+	if (r >= 0)
+		r = tops_add_units(&u, tops, n_tops);
+	units_done(&u, tops, n_tops);
+	return r < 0 ? r : failed;
+}
