@@ -90,32 +90,16 @@ int fd_write_full(int fd, const void *data, size_t size)
 	return 0;
 }
 
-/* Opens for reading without hanging on a fifo or touching a device. */
-static int regular_open(int dir_fd, const char *path, struct stat *ret_st)
-{
-	_cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, ret_st) < 0)
-		return -errno;
-	if (S_ISDIR(ret_st->st_mode))
-		return -EISDIR;
-	if (!S_ISREG(ret_st->st_mode))
-		return -EINVAL;
-	return take_fd(fd);
-}
-
-int file_read(int dir_fd, const char *path, size_t limit, char **ret, size_t *ret_size)
+int fd_read_file(int fd, size_t limit, char **ret, size_t *ret_size)
 {
 	_cleanup_free_ char *data = NULL;
-	_cleanup_close_ int fd = -EBADF;
 	size_t size = 0, space;
 	struct stat st;
 
-	fd = regular_open(dir_fd, path, &st);
-	if (fd < 0)
-		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
 	if ((uint64_t)st.st_size > limit)
 		return -EFBIG;
 
@@ -147,6 +131,16 @@ int file_read(int dir_fd, const char *path, size_t limit, char **ret, size_t *re
 	if (ret_size)
 		*ret_size = size;
 	return 0;
+}
+
+int file_read(int dir_fd, const char *path, size_t limit, char **ret, size_t *ret_size)
+{
+	/* Without hanging on a fifo and without making a terminal ours. */
+	_cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	return fd_read_file(fd, limit, ret, ret_size);
 }
 
 int file_write_atomic(int dir_fd, const char *path, const void *data, size_t size, mode_t mode)

@@ -19,23 +19,29 @@ int fd_write_full(int fd, const void *data, size_t size) _must_check_;
  * The whole content of a regular file, at most limit bytes, with a NUL behind that does not count.
  * -EFBIG: larger. -EISDIR, -EINVAL: not a regular file.
  */
-int file_read(int dir_fd, const char *path, size_t limit, char **ret, size_t *ret_size) _must_check_;
+int file_read(
+	int dir_fd, const char *path, size_t limit, char **ret, size_t *ret_size) _must_check_;
+/* The same for a descriptor, from its present offset. ret_size may be NULL in both. */
+int fd_read_file(int fd, size_t limit, char **ret, size_t *ret_size) _must_check_;
 
 /* Writes through a temporary file in the same folder, fsync and rename. */
-int file_write_atomic(int dir_fd, const char *path, const void *data, size_t size, mode_t mode)
-	_must_check_;
+int file_write_atomic(
+	int dir_fd, const char *path, const void *data, size_t size, mode_t mode) _must_check_;
 
 /*
  * An output file in the making. It has no name until tmpfile_publish() (O_TMPFILE where the file
  * system has it, else a hidden name which tmpfile_done() removes).
  */
 struct tmpfile {
-	int fd;     /* owned */
+	int fd;	    /* owned */
 	int dir_fd; /* owned */
 	char *name; /* the final name within dir_fd; owned */
 	char *temp; /* the hidden name, or NULL; owned */
 };
-#define TMPFILE_INIT { .fd = -EBADF, .dir_fd = -EBADF }
+#define TMPFILE_INIT                                                                               \
+	{                                                                                          \
+		.fd = -EBADF, .dir_fd = -EBADF                                                     \
+	}
 
 int tmpfile_open(int dir_fd, const char *path, mode_t mode, struct tmpfile *ret) _must_check_;
 /* fsync and give it its name, over an existing file if replace. The fd stays open. */

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the kernel command line says to dmstack; see dmstack-generator(8). It can make things
+ * stricter and name other devices; it cannot make anything laxer.
+ *
+ *	dmstack=no                      generate nothing
+ *	dmstack.phase=sealed            all stacks; another word than "bootstrap" means sealed
+ *	dmstack.device=NAME.ROLE=DEVICE the device below layer NAME
+ *	dmstack.stack=NAME              only this stack; more of them add to the list
+ *	dmstack.timeout=TIME            for devices
+ *
+ * With "rd." in front a word counts in the initrd only.
+ */
+
+#include "stack.h"
+
+struct cmdline_device {
+	char *layer; /* owned, like the rest */
+	char *role;
+	struct devref device;
+};
+
+struct cmdline {
+	bool disabled;
+	bool sealed;
+	bool timeout_given;
+	uint64_t timeout_usec;
+	struct cmdline_device *devices;
+	size_t n_devices;
+	char **stacks;
+	size_t n_stacks;
+};
+
+void cmdline_done(struct cmdline *cmdline);
+
+/*
+ * Reads the words of a command line; text may be quoted as in the kernel. Words of others are
+ * skipped. Returns the number of words that start with "dmstack" or "rd.dmstack" and are wrong,
+ * with the first of them in the diag; the other words count all the same. -ENOMEM.
+ */
+int cmdline_parse(
+	const char *text, bool in_initrd, struct cmdline *ret, struct diag *diag) _must_check_;
+
+/*
+ * Reads $SYSTEMD_PROC_CMDLINE (the text itself), else /proc/cmdline, and parses it. In addition
+ * -errno of the file.
+ */
+int cmdline_read(bool in_initrd, struct cmdline *ret, struct diag *diag) _must_check_;
+
+/*
+ * Changes the layers accordingly, before stack_link(). A device is set at the physical end of the
+ * chain: where the role of NAME is another layer, the data devices are followed downwards.
+ * Returns the number of devices that do not fit a layer, with the first of them in the diag.
+ */
+int cmdline_apply(
+	const struct cmdline *cmdline, struct stack *stack, struct diag *diag) _must_check_;
+
+/* True if there is no list of stacks, or the name is on it. */
+bool cmdline_lists_stack(const struct cmdline *cmdline, const char *name);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * dmstack.conf: one layer a line. See dmstack.conf(5).
+ *
+ *	NAME TYPE DEVICE[,ROLE=DEVICE...] [KEY|- [OPTION,...]]
+ */
+
+#include "load-error.h"
+#include "stack.h"
+
+#define CONF_LINE_MAX	4096U
+#define CONF_SIZE_MAX	(16U * 1024U * 1024U)
+#define CONF_LAYERS_MAX 10000U
+
+/* A line of type "manifest". All texts are valid during the call only. */
+struct conf_manifest {
+	const char *name;
+	const char *path;
+	const char *where;	    /* "file:line" */
+	const char *key;	    /* NULL for "-" */
+	const char *const *options; /* NULL-terminated */
+};
+
+struct conf_sink {
+	struct stack *stack; /* where the layers go */
+	load_error_fn on_error;
+	/*
+	 * Takes a line of type "manifest". An error (negative errno and a diag) becomes the error of
+	 * this line; -ENOMEM ends the parser. NULL: such lines are errors.
+	 */
+	int (*on_manifest)(void *userdata, const struct conf_manifest *line, struct diag *diag);
+	void *userdata; /* for both */
+};
+
+/*
+ * Reads the whole text; file is its name for messages. A bad line is reported through on_error and
+ * skipped. The layers are neither finished nor linked: stack_link() does that.
+ * Returns the number of bad lines, or -ENOMEM.
+ */
+int conf_parse(
+	const char *text, size_t size, const char *file, const struct conf_sink *sink) _must_check_;
+
+/*
+ * The phase to assume for a bad line with these options (text of the last column; may be NULL).
+ * type is NULL when it is not known.
+ */
+enum phase conf_options_phase(const char *options, const struct layer_type *type);

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Finding and reading the configuration. The one file of this floor that does I/O.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "cleanup.h"
+#include "conf.h"
+#include "fd.h"
+#include "load.h"
+#include "manifest-override.h"
+#include "manifest-v1.h"
+
+/* In the order of precedence. */
+static const char *const config_dirs[] = { "/etc", "/run", "/usr/lib" };
+
+struct loader {
+	const struct load_request *request;
+	int root_fd;
+	struct stack *stack;
+	struct load_files *files;
+	int n_errors;
+};
+
+/* A file of a drop-in folder. */
+struct dropin {
+	char *name; /* owned */
+	char *path; /* owned */
+};
+
+struct dropins {
+	struct dropin *files;
+	size_t n_files;
+};
+
+void load_files_done(struct load_files *files)
+{
+	for (size_t i = 0; i < files->n_paths; i++)
+		free(files->paths[i]);
+	free(files->paths);
+	*files = (struct load_files){};
+}
+
+static int load_files_add(struct load_files *files, const char *path)
+{
+	char **paths = reallocarray(files->paths, files->n_paths + 1, sizeof(*paths));
+
+	if (!paths)
+		return -ENOMEM;
+	files->paths = paths;
+	paths[files->n_paths] = strdup(path);
+	if (!paths[files->n_paths])
+		return -ENOMEM;
+	files->n_paths++;
+	return 0;
+}
+
+static bool load_files_contain(const struct load_files *files, const char *path)
+{
+	for (size_t i = 0; i < files->n_paths; i++)
+		if (streq(files->paths[i], path))
+			return true;
+	return false;
+}
+
+static void dropins_done(struct dropins *dropins)
+{
+	for (size_t i = 0; i < dropins->n_files; i++) {
+		free(dropins->files[i].name);
+		free(dropins->files[i].path);
+	}
+	free(dropins->files);
+	*dropins = (struct dropins){};
+}
+
+/* Counts an error and passes it on; -ENOMEM ends the loader. */
+static int loader_report(
+	struct loader *loader, int r, const char *name, enum phase phase, struct diag *diag)
+{
+	struct load_error error = { .name = name, .phase = phase };
+
+	if (r == -ENOMEM)
+		return r;
+	if (!diag->what)
+		(void)diag_set(diag, r, "%s", strerror(-r));
+	diag_move(&error.diag, diag);
+	loader->n_errors++;
+	if (loader->request->on_error)
+		loader->request->on_error(loader->request->userdata, &error);
+	diag_done(&error.diag);
+	return 0;
+}
+
+/* An absolute path, inside the root. */
+static int root_open(const struct loader *loader, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
+		.resolve = RESOLVE_IN_ROOT,
+	};
+	long fd;
+
+	if (!loader->request->root) {
+		fd = open(path, (int)how.flags);
+		return fd < 0 ? -errno : (int)fd;
+	}
+	fd = syscall(SYS_openat2, loader->root_fd, path, &how, sizeof(how));
+	return fd < 0 ? -errno : (int)fd;
+}
+
+/*
+ * -ENOENT: there is no such file. -ENODATA: it is masked. A link to /dev/null is one by its text,
+ * since a tree for an image may have no such device.
+ */
+static int root_read(
+	const struct loader *loader, const char *path, size_t limit, char **ret, size_t *ret_size)
+{
+	_cleanup_close_ int link_fd = root_open(loader, path, O_PATH | O_NOFOLLOW);
+	_cleanup_close_ int fd = -EBADF;
+	char target[sizeof("/dev/null") + 1];
+	ssize_t n;
+
+	if (link_fd < 0)
+		return link_fd;
+	n = readlinkat(link_fd, "", target, sizeof(target));
+	if (n == (ssize_t)strlen("/dev/null") && memcmp(target, "/dev/null", (size_t)n) == 0)
+		return -ENODATA;
+
+	fd = root_open(loader, path, O_RDONLY);
+	if (fd == -ENOENT)
+		/* It is there and leads nowhere: this is an error and not an absent file. */
+		return -ENOLINK;
+	if (fd < 0)
+		return fd;
+
+	int r = fd_read_file(fd, limit, ret, ret_size);
+
+	if (r >= 0 && *ret_size == 0) {
+		free(*ret);
+		return -ENODATA;
+	}
+	return r;
+}
+
+/* Reports what kept a file from being read, unless it is masked. Returns 0 or -ENOMEM. */
+static int loader_report_unread(struct loader *loader, int r, const char *path, const char *name)
+{
+	_cleanup_(diag_done) struct diag diag = {};
+
+	if (r == -ENODATA)
+		return 0;
+	if (r == -EFBIG)
+		(void)diag_set(&diag, r, "the file is too large");
+	if (r == -ENOLINK)
+		(void)diag_set(&diag, r, "the symbolic link leads nowhere");
+	if (r == -EINVAL || r == -EISDIR)
+		(void)diag_set(&diag, r, "not a regular file");
+	(void)diag_at(&diag, r, "%s", path);
+	return loader_report(loader, r, name, PHASE_SEALED, &diag);
+}
+
+/* --- manifests --- */
+
+/* A manifest of device-mapper-tools has no name: the line gives it one. */
+static int parse_v1(const char *text, size_t size, const char *path,
+	const struct conf_manifest *line, struct manifest **ret, struct diag *diag)
+{
+	if (line)
+		return manifest_v1_parse(text, size, path, line->name, ret, diag);
+	(void)diag_at(diag, -EINVAL, "%s", path);
+	return diag_set(diag, -EINVAL,
+		"a manifest of device-mapper-tools names neither its device nor its key; a line "
+		"of type manifest in dmstack.conf has to");
+}
+
+/*
+ * Reads one manifest into the stack. line is the line of dmstack.conf that names it, or NULL.
+ * Errors come back with a diag; *ret_phase is the phase to assume then.
+ */
+static int read_manifest(struct loader *loader, const char *path, const struct conf_manifest *line,
+	enum phase *ret_phase, struct diag *diag)
+{
+	_cleanup_(manifest_freep) struct manifest *m = NULL;
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	int r;
+
+	*ret_phase = PHASE_SEALED;
+	r = root_read(loader, path, MANIFEST_SIZE_MAX, &text, &size);
+	if (r < 0) {
+		(void)diag_at(diag, r, "%s", path);
+		return r == -ENODATA ? r : diag_set(diag, r, "cannot be read: %s", strerror(-r));
+	}
+	r = load_files_add(loader->files, path);
+	if (r < 0)
+		return r;
+
+	r = manifest_parse(text, size, path, &m, diag);
+	if (r == -EPROTONOSUPPORT)
+		r = parse_v1(text, size, path, line, &m, diag);
+	if (r >= 0 && line)
+		r = manifest_override(m, line, diag);
+	if (r >= 0)
+		r = manifest_add_to_stack(m, path, loader->stack, diag);
+	if (r < 0)
+		*ret_phase = manifest_guess_phase(text, size);
+	return r;
+}
+
+/* A line of type "manifest". The parser of dmstack.conf reports the error, with the line's phase. */
+static int on_manifest_line(void *userdata, const struct conf_manifest *line, struct diag *diag)
+{
+	enum phase phase;
+	int r;
+
+	r = read_manifest(userdata, line->path, line, &phase, diag);
+	if (r == -ENODATA)
+		return diag_set(diag, -EINVAL, "%s: the manifest is empty or masked", line->name);
+	return r;
+}
+
+static int load_manifest(struct loader *loader, const char *path)
+{
+	_cleanup_(diag_done) struct diag diag = {};
+	enum phase phase;
+	int r;
+
+	if (load_files_contain(loader->files, path))
+		return 0;
+	r = read_manifest(loader, path, NULL, &phase, &diag);
+	if (r >= 0 || r == -ENODATA)
+		return 0;
+	return loader_report(loader, r, NULL, phase, &diag);
+}
+
+/* --- dmstack.conf --- */
+
+static void on_conf_error(void *userdata, const struct load_error *error)
+{
+	struct loader *loader = userdata;
+
+	loader->n_errors++;
+	if (loader->request->on_error)
+		loader->request->on_error(loader->request->userdata, error);
+}
+
+/* Returns 1 if the file is there (masked, perhaps), 0 if not. */
+static int load_conf(struct loader *loader, const char *path)
+{
+	const struct conf_sink sink = {
+		.stack = loader->stack,
+		.on_error = on_conf_error,
+		.on_manifest = on_manifest_line,
+		.userdata = loader,
+	};
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	int r;
+
+	r = root_read(loader, path, CONF_SIZE_MAX, &text, &size);
+	if (r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	if (r < 0) {
+		r = loader_report_unread(loader, r, path, NULL);
+		return r < 0 ? r : 1;
+	}
+	r = load_files_add(loader->files, path);
+	if (r < 0)
+		return r;
+	r = conf_parse(text, size, path, &sink);
+	return r < 0 ? r : 1;
+}
+
+/* --- folders --- */
+
+static int dropin_compare(const void *a, const void *b)
+{
+	const struct dropin *dropin_a = a, *dropin_b = b;
+
+	return strcmp(dropin_a->name, dropin_b->name);
+}
+
+/* The first folder that has a name wins. */
+static int dropins_add(struct dropins *dropins, const char *dir, const char *name)
+{
+	struct dropin *files;
+	struct dropin file = {};
+
+	for (size_t i = 0; i < dropins->n_files; i++)
+		if (streq(dropins->files[i].name, name))
+			return 0;
+	files = reallocarray(dropins->files, dropins->n_files + 1, sizeof(*files));
+	if (!files)
+		return -ENOMEM;
+	dropins->files = files;
+	file.name = strdup(name);
+	if (!file.name || asprintf(&file.path, "%s/%s", dir, name) < 0) {
+		free(file.name);
+		return -ENOMEM;
+	}
+	files[dropins->n_files++] = file;
+	return 0;
+}
+
+static int dropins_scan(
+	struct loader *loader, struct dropins *dropins, const char *dir_path, const char *suffix)
+{
+	int fd = root_open(loader, dir_path, O_RDONLY | O_DIRECTORY);
+	DIR *dir;
+	int r = 0;
+
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		return 0;
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		r = fd < 0 ? fd : -errno;
+		if (fd >= 0)
+			(void)close(fd);
+		return loader_report_unread(loader, r, dir_path, NULL);
+	}
+
+	while (r >= 0) {
+		struct dirent *entry;
+
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry && errno != 0)
+			r = loader_report_unread(loader, -errno, dir_path, NULL);
+		if (!entry)
+			break;
+		if (entry->d_name[0] != '.' && endswith(entry->d_name, suffix))
+			r = dropins_add(dropins, dir_path, entry->d_name);
+	}
+	(void)closedir(dir);
+	return r;
+}
+
+static void dropins_sort(struct dropins *dropins)
+{
+	if (dropins->n_files > 0)
+		qsort(dropins->files, dropins->n_files, sizeof(*dropins->files), dropin_compare);
+}
+
+static int load_confs(struct loader *loader)
+{
+	_cleanup_(dropins_done) struct dropins dropins = {};
+	char path[64];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(config_dirs); i++) {
+		(void)snprintf(path, sizeof(path), "%s/dmstack.conf", config_dirs[i]);
+		r = load_conf(loader, path);
+	}
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(config_dirs); i++) {
+		(void)snprintf(path, sizeof(path), "%s/dmstack.conf.d", config_dirs[i]);
+		r = dropins_scan(loader, &dropins, path, ".conf");
+	}
+	dropins_sort(&dropins);
+	for (size_t i = 0; r >= 0 && i < dropins.n_files; i++)
+		r = load_conf(loader, dropins.files[i].path);
+	return r < 0 ? r : 0;
+}
+
+/* path is a list of folders separated by colons. */
+static int load_manifests(struct loader *loader, const char *path)
+{
+	_cleanup_(dropins_done) struct dropins dropins = {};
+	_cleanup_free_ char *copy = strdup(path);
+	int r = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	for (char *rest = copy, *dir; r >= 0 && (dir = strsep(&rest, ":"));)
+		if (*dir != '\0')
+			r = dropins_scan(loader, &dropins, dir, ".json");
+	dropins_sort(&dropins);
+	for (size_t i = 0; r >= 0 && i < dropins.n_files; i++)
+		r = load_manifest(loader, dropins.files[i].path);
+	return r;
+}
+
+static int load_all(struct loader *loader)
+{
+	const char *conf = NULL, *manifest_path = NULL;
+	int r;
+
+	if (!loader->request->root) {
+		conf = secure_getenv("DMSTACK_CONF");
+		manifest_path = secure_getenv("DMSTACK_MANIFEST_PATH");
+	}
+
+	r = conf ? load_conf(loader, conf) : load_confs(loader);
+	if (r < 0)
+		return r;
+	if (!manifest_path)
+		manifest_path = "/etc/dmstack.d:/run/dmstack.d:/usr/lib/dmstack.d";
+	return load_manifests(loader, manifest_path);
+}
+
+int load_stack(
+	const struct load_request *request, struct stack *stack, struct load_files *ret_files)
+{
+	_cleanup_(load_files_done) struct load_files files = {};
+	_cleanup_close_ int root_fd = -EBADF;
+	struct loader loader = { .request = request, .stack = stack, .files = &files };
+	int r;
+
+	if (request->root) {
+		root_fd = open(request->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (root_fd < 0)
+			return -errno;
+	}
+	loader.root_fd = root_fd;
+
+	r = load_all(&loader);
+	if (r < 0)
+		return r;
+	if (ret_files) {
+		*ret_files = files;
+		files = (struct load_files){};
+	}
+	return loader.n_errors;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The manifest's canonical text: fixed order, two blanks a level, one line a value.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "manifest.h"
+#include "utf8.h"
+
+struct writer {
+	struct buf *buf;
+	unsigned depth;
+	bool first; /* nothing was written at this level yet */
+};
+
+static void write_string(struct writer *w, const char *text)
+{
+	/* The reader takes no escape of a control character, so there must be none. */
+	if (find_control_character(text) || !utf8_is_valid(text, strlen(text))) {
+		w->buf->error = -EINVAL;
+		return;
+	}
+	buf_putc(w->buf, '"');
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			buf_putc(w->buf, '\\');
+		buf_putc(w->buf, *text);
+	}
+	buf_putc(w->buf, '"');
+}
+
+/* The line up to where the value begins. name NULL: an element of an array. */
+static void write_name(struct writer *w, const char *name)
+{
+	if (w->depth > 0) {
+		buf_puts(w->buf, w->first ? "\n" : ",\n");
+		for (unsigned i = 0; i < w->depth; i++)
+			buf_puts(w->buf, "  ");
+	}
+	w->first = false;
+	if (!name)
+		return;
+	write_string(w, name);
+	buf_puts(w->buf, ": ");
+}
+
+static void write_open(struct writer *w, const char *name, char bracket)
+{
+	write_name(w, name);
+	buf_putc(w->buf, bracket);
+	w->depth++;
+	w->first = true;
+}
+
+static void write_close(struct writer *w, char bracket)
+{
+	w->depth--;
+	if (!w->first) {
+		buf_putc(w->buf, '\n');
+		for (unsigned i = 0; i < w->depth; i++)
+			buf_puts(w->buf, "  ");
+	}
+	w->first = false;
+	buf_putc(w->buf, bracket);
+}
+
+/* Nothing for NULL. */
+static void write_text(struct writer *w, const char *name, const char *text)
+{
+	if (!text)
+		return;
+	write_name(w, name);
+	write_string(w, text);
+}
+
+static void write_u64(struct writer *w, const char *name, uint64_t n)
+{
+	write_name(w, name);
+	buf_printf(w->buf, "%" PRIu64, n);
+}
+
+static int write_field(struct writer *w, const struct field *field, const void *params)
+{
+	_cleanup_(buf_done) struct buf text = {};
+	const void *value = (const char *)params + field->offset;
+
+	switch (field->kind) {
+	case FIELD_BOOL:
+		write_name(w, field->name);
+		buf_puts(w->buf, *(const bool *)value ? "true" : "false");
+		return 0;
+	case FIELD_U64:
+	case FIELD_SIZE:
+		write_u64(w, field->name, *(const uint64_t *)value);
+		return 0;
+	case FIELD_USEC:
+	case FIELD_ENUM:
+	case FIELD_STRING:
+	case FIELD_HEX:
+	case FIELD_UUID:
+	case FIELD_KEYREF:
+	case _FIELD_KIND_MAX:
+		break;
+	}
+
+	field_print(field, params, &text);
+	if (buf_error(&text) < 0)
+		return buf_error(&text);
+	/* An empty text says no more than an absent one, and is not allowed. */
+	if (text.size > 0)
+		write_text(w, field->name, buf_str(&text));
+	return 0;
+}
+
+/* zero is a params struct of zero bytes. */
+static int write_fields(struct writer *w, const struct field *fields, size_t n, uint64_t set,
+	const void *params, const void *zero)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool given = set & (UINT64_C(1) << i);
+		int r;
+
+		if (!given && (fields[i].flags & FIELD_CREATE))
+			continue;
+		if (!given && field_equal(&fields[i], params, zero))
+			continue;
+		r = write_field(w, &fields[i], params);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int write_common(struct writer *w, const struct layer *layer)
+{
+	static const struct layer_common zero = {};
+
+	for (size_t i = 0; i < layer_n_common_fields; i++) {
+		const struct field *field = &layer_common_fields[i];
+		int r;
+
+		/* The manifest says these two once, for all layers. */
+		if (streq(field->name, "phase") || streq(field->name, "fail"))
+			continue;
+		r = write_fields(w, field, 1, layer->common_set >> i & 1, &layer->common, &zero);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int write_layer(struct writer *w, const struct layer *layer)
+{
+	_cleanup_free_ void *zero = calloc(1, layer->type->params_size + 1);
+	_cleanup_(buf_done) struct buf text = {};
+	int r;
+
+	if (!zero)
+		return -ENOMEM;
+
+	write_open(w, NULL, '{');
+	write_text(w, "name", layer->name);
+	write_text(w, "type", layer->type->name);
+	write_open(w, "devices", '{');
+	/* In the order of the type's roles, whatever the order in which they were given. */
+	for (size_t i = 0; i < layer->type->n_roles; i++) {
+		const struct layer_device *device = layer_device(layer, layer->type->roles[i].name);
+
+		if (!device)
+			continue;
+		buf_reset(&text);
+		devref_print(&device->ref, &text);
+		write_text(w, layer->type->roles[i].name, buf_str(&text));
+	}
+	write_close(w, '}');
+	if (layer->key.kind != KEYREF_NONE) {
+		buf_reset(&text);
+		keyref_print(&layer->key, &text);
+		write_text(w, "key", buf_str(&text));
+	}
+	if (buf_error(&text) < 0)
+		return buf_error(&text);
+
+	r = write_common(w, layer);
+	if (r < 0)
+		return r;
+	r = write_fields(
+		w, layer->type->fields, layer->type->n_fields, layer->set, layer->params, zero);
+	if (r < 0)
+		return r;
+	write_close(w, '}');
+	return 0;
+}
+
+static int write_choice(struct writer *w, const char *name, unsigned value)
+{
+	const struct layer_common common = {
+		.phase = value,
+		.fail = value,
+	};
+	int i = field_find(layer_common_fields, layer_n_common_fields, name);
+
+	return i < 0 ? -EINVAL : write_field(w, &layer_common_fields[i], &common);
+}
+
+static void write_mount(struct writer *w, const struct mount_hint *mount)
+{
+	if (!mount)
+		return;
+	write_open(w, "mount", '{');
+	write_text(w, "where", mount->where);
+	write_text(w, "type", mount->type);
+	write_text(w, "options", mount->options);
+	write_text(w, "options-sealed", mount->options_sealed);
+	write_close(w, '}');
+}
+
+static int write_artifact(struct writer *w, const struct manifest_artifact *artifact)
+{
+	_cleanup_(buf_done) struct buf text = {};
+
+	write_open(w, NULL, '{');
+	write_text(w, "file", artifact->file);
+	buf_printf(&text, "%s.%s", artifact->layer, artifact->role);
+	write_text(w, "device", buf_str(&text));
+	write_u64(w, "bytes", artifact->bytes);
+	buf_reset(&text);
+	buf_hex(&text, artifact->sha256, sizeof(artifact->sha256));
+	write_text(w, "sha256", buf_str(&text));
+	write_close(w, '}');
+	return buf_error(&text);
+}
+
+static int write_arrays(struct writer *w, const struct manifest *m)
+{
+	int r;
+
+	write_open(w, "layers", '[');
+	for (size_t i = 0; i < m->n_layers; i++) {
+		r = write_layer(w, m->layers[i]);
+		if (r < 0)
+			return r;
+	}
+	write_close(w, ']');
+	write_mount(w, m->mount);
+	if (m->n_artifacts == 0)
+		return 0;
+
+	write_open(w, "artifacts", '[');
+	for (size_t i = 0; i < m->n_artifacts; i++) {
+		r = write_artifact(w, &m->artifacts[i]);
+		if (r < 0)
+			return r;
+	}
+	write_close(w, ']');
+	return 0;
+}
+
+int manifest_write(const struct manifest *m, struct buf *buf)
+{
+	struct writer w = { .buf = buf };
+	int r;
+
+	write_open(&w, NULL, '{');
+	write_u64(&w, "dmstack", MANIFEST_VERSION);
+	write_text(&w, "name", m->name);
+	write_u64(&w, "generation", m->generation);
+	r = write_choice(&w, "phase", m->phase);
+	if (r >= 0)
+		r = write_choice(&w, "fail", m->fail);
+	if (r >= 0)
+		r = write_arrays(&w, m);
+	if (r < 0)
+		return r;
+	write_close(&w, '}');
+	buf_putc(buf, '\n');
+	return buf_error(buf);
+}
