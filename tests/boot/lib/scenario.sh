@@ -52,28 +52,64 @@ builder() {
 	"$boot_build/builder/dmstack-build" "$@"
 }
 
-# key_make NAME BYTES: a key of random bytes, in $work/keys/NAME and in the initrd.
-key_make() {
-	mkdir -p "$work/keys" "$work/initrd/etc/dmstack/keys"
-	head -c "$2" /dev/urandom >"$work/keys/$1"
-	install -m 600 "$work/keys/$1" "$work/initrd/etc/dmstack/keys/$1"
+# in_initrd and in_host say where the keys and manifests made from now on go: into the initrd's
+# /usr and /etc, or below /run of the booted system.
+in_initrd() {
+	key_dir=/etc/dmstack/keys key_place=$work/initrd$key_dir
+	manifest_place=$work/initrd/usr/lib/dmstack.d conf_place=$work/initrd/etc
 }
 
-# stack_create INPUT NAME ARGUMENT...: builds offline into $work/NAME, fills DISKS with the
-# artifacts and puts the manifest into the initrd.
-stack_create() {
-	local input=$1 name=$2 artifact
-	shift 2
-	if ! builder create --input "$input" --output "$work/$name" --name "$name" --quiet \
-		"$@" >"$work/create-$name.log" 2>&1; then
-		fail "dmstack-build create failed: $(tail -n 3 "$work/create-$name.log")"
+in_host() {
+	key_dir=/run/dmstack-test/keys key_place=$work/initrd/dmstack-test$key_dir
+	manifest_place=$work/initrd/dmstack-test/run/dmstack.d
+	conf_place=$work/initrd/dmstack-test/run/dmstack.conf.d
+}
+
+# key_make NAME BYTES: random bytes in $work/keys/NAME and in the guest as $key_dir/NAME.
+key_make() {
+	mkdir -p "$work/keys" "$key_place"
+	head -c "$2" /dev/urandom >"$work/keys/$1"
+	install -m 600 "$work/keys/$1" "$key_place/$1"
+}
+
+# key_arguments NAME...: the options of dmstack-build for these keys, one a line.
+key_arguments() {
+	local name
+	for name in "$@"; do printf '%s\n' --key "file:$key_dir/$name=$work/keys/$name"; done
+}
+
+# small_fs FILE MIB: an ext4 with a file of random bytes, for stacks that are not the root.
+small_fs() {
+	mkdir -p "$work/small-fs"
+	[ -f "$work/small-fs/random" ] || head -c "$(($2 * 524288))" /dev/urandom >"$work/small-fs/random"
+	truncate -s "$2M" "$1"
+	mke2fs -q -t ext4 -b 4096 -m 0 -O ^has_journal -d "$work/small-fs" "$1"
+}
+
+# disk_of IMAGE DEVICE: adds the artifact as a disk whose serial is what DEVICE asks for.
+disk_of() {
+	case $2 in
+	ID=virtio-*) DISKS+=("$1:${2#ID=virtio-}") ;;
+	*)
+		fail "no disk for the device $2"
 		return 1
-	fi
-	for artifact in "$work/$name"/*.img; do
-		DISKS+=("$artifact:$(basename "$artifact" .img)")
-	done
-	mkdir -p "$work/initrd/usr/lib/dmstack.d"
-	cp "$work/$name/$name.json" "$work/initrd/usr/lib/dmstack.d/"
+		;;
+	esac
+}
+
+# stack_create INPUT NAME ARGUMENT...: builds offline into $work/NAME, adds the artifacts to the
+# disks and puts the manifest into the guest.
+stack_create() {
+	local input=$1 name=$2 file device arguments=(--device "data=ID=virtio-$2")
+	shift 2
+	case "$*" in *verity*) arguments+=(--device "hash=ID=virtio-$name-hash") ;; esac
+	host "$name is built" builder create --input "$input" --output "$work/$name" \
+		--name "$name" --quiet "${arguments[@]}" "$@" || return 1
+	while read -r file device; do
+		disk_of "$work/$name/$file" "$device" || return 1
+	done < <(python3 "$boot_dir/lib/artifacts.py" files "$work/$name/$name.json")
+	mkdir -p "$manifest_place"
+	cp "$work/$name/$name.json" "$manifest_place/"
 }
 
 # prepare_default: the root stack as STACK or LAYERS and KEYS describe it, else a plain root.
@@ -87,7 +123,7 @@ prepare_default() {
 	fi
 	for key in "${KEYS[@]}"; do
 		key_make "${key%%:*}" "${key##*:}"
-		arguments+=(--key "${key%%:*}=$work/keys/${key%%:*}")
+		mapfile -t -O ${#arguments[@]} arguments < <(key_arguments "${key%%:*}")
 	done
 	[ -z "$STACK" ] || arguments+=(--stack "$STACK")
 	for layer in "${LAYERS[@]}"; do arguments+=(--layer "$layer"); done
@@ -195,6 +231,7 @@ scenario_run() {
 	scenario_file=$1 work=$2
 	mkdir -p "$work/initrd"
 	: >"$work/verdict"
+	in_initrd
 	scenario_defaults
 	# shellcheck disable=SC1090
 	. "$scenario_file"

@@ -116,3 +116,12 @@ tree_cache() {
 	hash=$(sha256sum <"${BASH_SOURCE[0]}")
 	echo "${XDG_CACHE_HOME:-$HOME/.cache}/dmstack/boot-${hash:0:16}"
 }
+
+# tree_ensure: makes boot_cache if it is not there, once for all who run at the same time.
+tree_ensure() {
+	mkdir -p "$(dirname "$boot_cache")"
+	(
+		flock 9
+		[ -f "$boot_cache/base.cpio" ] || tree_make "$boot_cache"
+	) 9>"$boot_cache.lock"
+}
