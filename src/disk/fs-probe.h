@@ -13,8 +13,12 @@
 struct fs_info {
 	const char
 		*type; /* as mount(8) -t takes it: ext4, xfs, btrfs, erofs, squashfs, f2fs, vfat */
-	uint32_t block_size; /* bytes: the smallest unit in which it reads or writes the device */
-	uint64_t size;	     /* bytes that it covers; 0 if the superblock does not say */
+	/*
+	 * Bytes: the largest logical block size of a device on which the kernel mounts it. It is the
+	 * block size of most, but the sector size of xfs and vfat, and squashfs takes 4096.
+	 */
+	uint32_t block_size;
+	uint64_t size; /* bytes that it covers; 0 if the superblock does not say */
 };
 
 /*

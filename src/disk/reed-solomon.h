@@ -4,33 +4,33 @@
 /*
  * Reed-Solomon parity as dm-verity's forward error correction has it: GF(256) with the polynomial
  * 0x11d, generator roots alpha^0 .. alpha^(roots - 1), systematic, RS(255, 255 - roots).
+ *
+ * One encoder computes many code words at a time, a column each: a block of data holds one symbol
+ * of each of them. An encoder may be used by one thread at a time.
  */
 
 #include "macro.h"
 
 #define RS_ROOTS_MAX 24
-/* The parity of one byte column while it grows: roots bytes in use. */
-#define RS_STATE_SIZE 32
 
-struct rs;
+struct rs_encoder;
 
-/* Tables for so many roots (1..RS_ROOTS_MAX); constant afterwards, so threads share one. -EINVAL, -ENOMEM. */
-int rs_new(unsigned roots, struct rs **ret) _must_check_;
-struct rs *rs_free(struct rs *rs);
-
-static inline void rs_freep(struct rs **p)
-{
-	if (*p)
-		*p = rs_free(*p);
-}
+/* roots: 1..RS_ROOTS_MAX. columns: code words at a time, the block size. -EINVAL, -ENOMEM. */
+int rs_encoder_new(unsigned roots, size_t columns, struct rs_encoder **ret) _must_check_;
+struct rs_encoder *rs_encoder_free(struct rs_encoder *rs);
+/* Begins the next code words. */
+void rs_encoder_reset(struct rs_encoder *rs);
 
 /*
- * Feeds one symbol to each of `columns` code words: column c takes data[c]. state holds
- * columns * RS_STATE_SIZE bytes, zero before the first symbol. Feed 255 - roots symbols
- * in order; zero symbols before the first non-zero one may be left out.
+ * Feeds one symbol to each code word: column c takes data[c]; NULL feeds zeros. 255 - roots symbols
+ * make a code word; zeros before the first other symbol change nothing.
  */
-void rs_feed(const struct rs *rs, const uint8_t *data, size_t columns, uint8_t *state);
-/* The same for a symbol that is zero in every column. */
-void rs_feed_zero(const struct rs *rs, size_t columns, uint8_t *state);
-/* Writes columns * roots bytes of parity, column after column. */
-void rs_parity(const struct rs *rs, const uint8_t *state, size_t columns, uint8_t *ret);
+void rs_encoder_feed(struct rs_encoder *rs, const uint8_t *data);
+/* Writes columns * roots bytes: the parity of column 0, of column 1, ... */
+void rs_encoder_parity(const struct rs_encoder *rs, uint8_t *ret);
+
+static inline void rs_encoder_freep(struct rs_encoder **p)
+{
+	if (*p)
+		*p = rs_encoder_free(*p);
+}
