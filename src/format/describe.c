@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * dmstack-describe, a build tool: fills templates of manual pages and completions from the table of
+ * layer types. "@WHAT:TYPE@" in a template becomes what the table says; "common" is the type that
+ * stands for the options of every layer, "@types@" are the names of all types.
+ */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "describe.h"
+#include "fd.h"
+#include "log.h"
+
+#define TEMPLATE_SIZE_MAX (1024U * 1024U)
+#define DIRECTIVE_MAX	  64U
+
+/* What a directive asks for: a type, or the options of every layer. */
+struct subject {
+	const struct layer_type *type; /* NULL: the common options */
+	const struct field *fields;
+	size_t n_fields;
+};
+
+static void write_fields(const struct subject *subject, struct buf *out)
+{
+	for (size_t i = 0; i < subject->n_fields; i++)
+		describe_field(&subject->fields[i], out);
+}
+
+static void write_roles(const struct subject *subject, struct buf *out)
+{
+	if (subject->type)
+		describe_roles(subject->type, out);
+}
+
+static void write_facts(const struct subject *subject, struct buf *out)
+{
+	if (subject->type)
+		describe_facts(subject->type, out);
+}
+
+/* Words for completion: a field that takes a value ends with "=". */
+static void write_options(const struct subject *subject, struct buf *out)
+{
+	for (size_t i = 0; i < subject->n_fields; i++)
+		buf_printf(out, "%s%s%s", i ? " " : "", subject->fields[i].name,
+			subject->fields[i].kind == FIELD_BOOL ? "" : "=");
+}
+
+static void write_role_words(const struct subject *subject, struct buf *out)
+{
+	for (size_t i = 1; subject->type && i < subject->type->n_roles; i++)
+		buf_printf(out, "%s%s=", i > 1 ? " " : "", subject->type->roles[i].name);
+}
+
+static const struct directive {
+	const char *name;
+	void (*write)(const struct subject *subject, struct buf *out);
+} directives[] = {
+	{ "fields", write_fields },
+	{ "roles", write_roles },
+	{ "facts", write_facts },
+	{ "options", write_options },
+	{ "devices", write_role_words },
+};
+
+static int find_subject(const char *name, struct subject *ret)
+{
+	if (streq(name, "common")) {
+		*ret = (struct subject){
+			.fields = layer_common_fields,
+			.n_fields = layer_n_common_fields,
+		};
+		return 0;
+	}
+	const struct layer_type *type = layer_type_find(name);
+	if (!type)
+		return -ENOENT;
+	*ret = (struct subject){ .type = type, .fields = type->fields, .n_fields = type->n_fields };
+	return 0;
+}
+
+/* word is what stands between the two @. -ENOENT: there is no such thing. */
+static int expand_word(const char *word, struct buf *out)
+{
+	char name[DIRECTIVE_MAX];
+	struct subject subject;
+
+	if (streq(word, "types")) {
+		for (size_t i = 0; layer_types[i]; i++)
+			buf_printf(out, "%s%s", i ? " " : "", layer_types[i]->name);
+		return 0;
+	}
+	const char *colon = strchr(word, ':');
+	if (!colon || find_subject(colon + 1, &subject) < 0)
+		return -ENOENT;
+	snprintf(name, sizeof(name), "%.*s", (int)(colon - word), word);
+	for (size_t i = 0; i < ARRAY_SIZE(directives); i++)
+		if (streq(directives[i].name, name)) {
+			directives[i].write(&subject, out);
+			return 0;
+		}
+	return -ENOENT;
+}
+
+/* The length of a directive's word behind an @, or 0 if that is just an @. */
+static size_t directive_length(const char *text)
+{
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz:");
+
+	return n < DIRECTIVE_MAX && text[n] == '@' ? n : 0;
+}
+
+static int expand(const char *text, struct buf *out, struct diag *diag)
+{
+	char word[DIRECTIVE_MAX];
+
+	while (*text) {
+		const char *at = strchrnul(text, '@');
+
+		buf_append(out, text, (size_t)(at - text));
+		if (!*at)
+			break;
+		size_t n = directive_length(at + 1);
+		if (n == 0) {
+			buf_putc(out, '@');
+			text = at + 1;
+			continue;
+		}
+		snprintf(word, sizeof(word), "%.*s", (int)n, at + 1);
+		if (expand_word(word, out) < 0)
+			return diag_set(diag, -ENOENT, "\"@%s@\" describes nothing", word);
+		text = at + n + 2;
+	}
+	return buf_error(out);
+}
+
+static int expand_file(const char *path, struct diag *diag)
+{
+	_cleanup_(buf_done) struct buf out = {};
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+
+	int r = file_read(AT_FDCWD, path, TEMPLATE_SIZE_MAX, &text, &size);
+	if (r < 0)
+		return diag_at(diag, r, "%s", path);
+	r = expand(text, &out, diag);
+	if (r < 0)
+		return diag_at(diag, r, "%s", path);
+	if (fwrite(buf_str(&out), 1, out.size, stdout) != out.size || fflush(stdout) != 0)
+		return diag_at(diag, -EIO, "standard output");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_(diag_done) struct diag diag = {};
+
+	log_setup("dmstack-describe", LOG_TARGET_STDERR);
+	if (argc != 3 || !streq(argv[1], "expand")) {
+		log_error("usage: dmstack-describe expand TEMPLATE");
+		return 2;
+	}
+	int r = expand_file(argv[2], &diag);
+	if (r < 0)
+		log_diag(r, &diag);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
