@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Layers while recipe.c makes them.
+ */
+
+#include "layer-spec.h"
+#include "recipe.h"
+
+struct draft {
+	const struct recipe_args *args;
+	struct layer_spec specs[RECIPE_LAYERS_MAX];
+	struct layer *layers[RECIPE_LAYERS_MAX];
+	size_t n;
+};
+
+/* By its name, or by its type where only one layer has that; NULL and a diag else. */
+struct layer_spec *draft_find(struct draft *draft, const char *name, size_t len, struct diag *diag);
+/* The last dot before the "=", since names may have dots. */
+const char *draft_last_dot(const char *word);
+
+/* recipe-devices.c: what --device says, then a device for every role that has an image. */
+int draft_set_devices(struct draft *draft, struct diag *diag) _must_check_;
+int draft_default_devices(struct draft *draft, struct diag *diag) _must_check_;
