@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From a laid-out stack to images on disk. The images have no name while they are made; the
+ * manifest is published last, so that what has a manifest is complete.
+ */
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "build.h"
+#include "cleanup.h"
+#include "fd.h"
+#include "file-digest.h"
+#include "filter.h"
+#include "interrupt.h"
+#include "layer-integrity.h"
+#include "pipeline.h"
+#include "vdev-file.h"
+
+#define IMAGE_MODE 0644
+
+struct build {
+	const struct build_args *args;
+	const struct recipe *recipe;
+	const struct layout *layout;
+	struct keystore *keys;
+	int dir_fd;
+	char *manifest_name;
+	struct vdev *input;
+	struct vdev *files[LAYOUT_ARTIFACTS_MAX];
+	struct vdev *filters[RECIPE_LAYERS_MAX];
+	size_t n_published;
+};
+
+static void build_done(struct build *b)
+{
+	for (size_t i = b->recipe->n_layers; i-- > 0;)
+		vdev_free(b->filters[i]);
+	for (size_t i = 0; i < b->layout->n_artifacts; i++)
+		vdev_free(b->files[i]);
+	vdev_free(b->input);
+	free(b->manifest_name);
+	if (b->dir_fd >= 0)
+		(void)close(b->dir_fd);
+}
+
+static int check_key(const struct layer *layer, const struct keyref *ref, size_t needed,
+	struct keystore *keys, size_t *ret_size, struct diag *diag)
+{
+	_cleanup_(buf_done) struct buf text = {};
+	const struct secret *secret;
+	int r;
+
+	r = keystore_get(keys, ref, &secret, diag);
+	if (r < 0)
+		return diag_at(diag, r, "layer %s", layer->name);
+	if (needed && secret_size(secret) != needed) {
+		keyref_print(ref, &text);
+		return diag_set(diag, -EINVAL,
+			"layer %s: the key %s has %zu bytes, but %zu are needed", layer->name,
+			buf_str(&text), secret_size(secret), needed);
+	}
+	*ret_size = secret_size(secret);
+	return 0;
+}
+
+int build_check_keys(const struct recipe *recipe, struct keystore *keys, struct diag *diag)
+{
+	for (size_t i = 0; i < recipe->n_layers; i++) {
+		struct layer *layer = recipe->layers[i];
+		size_t size = 0, other;
+		int r = 0;
+
+		if (layer->key.kind != KEYREF_NONE)
+			r = check_key(layer, &layer->key,
+				layer->type->key_size ? layer->type->key_size(layer) : 0, keys,
+				&size, diag);
+		if (r < 0)
+			return r;
+		if (layer->type != &layer_type_integrity)
+			continue;
+
+		struct integrity_fields *f = integrity_fields(layer);
+
+		if (size && !f->key_size) {
+			f->key_size = size;
+			layer_mark_set(layer, "key-size");
+		}
+		if (f->journal_integrity_key.kind != KEYREF_NONE)
+			r = check_key(layer, &f->journal_integrity_key, 0, keys, &other, diag);
+		if (r >= 0 && f->journal_crypt_key.kind != KEYREF_NONE)
+			r = check_key(layer, &f->journal_crypt_key, 0, keys, &other, diag);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int refuse_existing(const struct build *b, const char *name, struct diag *diag)
+{
+	struct stat st;
+
+	if (fstatat(b->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return diag_set(
+			diag, -EEXIST, "%s/%s exists (--force replaces it)", b->args->output, name);
+	return errno == ENOENT ? 0
+			       : diag_set(diag, -errno, "%s/%s: %s", b->args->output, name,
+					 strerror(errno));
+}
+
+static int open_folder(struct build *b, struct diag *diag)
+{
+	const char *path = b->args->output;
+	int r;
+
+	r = mkdir_parents(AT_FDCWD, path);
+	if (r < 0)
+		return diag_set(diag, r, "cannot make the folder %s: %s", path, strerror(-r));
+	b->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (b->dir_fd < 0)
+		return diag_set(diag, -errno, "%s: %s", path, strerror(errno));
+	if (asprintf(&b->manifest_name, "%s.json", b->recipe->name) < 0) {
+		b->manifest_name = NULL;
+		return -ENOMEM;
+	}
+	if (b->args->force)
+		return 0;
+	r = refuse_existing(b, b->manifest_name, diag);
+	for (size_t i = 0; r >= 0 && i < b->layout->n_artifacts; i++)
+		r = refuse_existing(b, b->layout->artifacts[i].file, diag);
+	return r;
+}
+
+static int open_files(struct build *b, struct diag *diag)
+{
+	int r;
+
+	r = vdev_file_open(AT_FDCWD, b->args->input, 0, &b->input, diag);
+	for (size_t i = 0; r >= 0 && i < b->layout->n_artifacts; i++)
+		r = vdev_file_create(b->dir_fd, b->layout->artifacts[i].file,
+			b->layout->artifacts[i].bytes, IMAGE_MODE, &b->files[i], diag);
+	return r;
+}
+
+static int find_key(
+	void *userdata, const struct keyref *ref, const struct secret **ret, struct diag *diag)
+{
+	return keystore_get(userdata, ref, ret, diag);
+}
+
+static int open_filters(struct build *b, unsigned threads, struct diag *diag)
+{
+	int r;
+
+	for (size_t i = 0; i < b->recipe->n_layers; i++) {
+		struct filter_args args = {
+			.layer = b->recipe->layers[i],
+			.mode = FILTER_CREATE,
+			.threads = threads,
+			.key = find_key,
+			.userdata = b->keys,
+		};
+
+		if (i > 0)
+			args.below[0] = b->filters[i - 1];
+		for (size_t k = 0; k < b->layout->n_artifacts; k++)
+			if (b->layout->artifacts[k].layer == i)
+				args.below[b->layout->artifacts[k].role] = b->files[k];
+		r = filter_open(&args, &b->filters[i], diag);
+		if (r < 0)
+			return diag_at(diag, r, "layer %s", args.layer->name);
+		if (b->filters[i]->size_bytes != b->layout->length[i] * SECTOR_SIZE)
+			return diag_set(diag, -EIO,
+				"layer %s: %ju bytes were planned, but it has %ju",
+				args.layer->name, (uintmax_t)(b->layout->length[i] * SECTOR_SIZE),
+				(uintmax_t)b->filters[i]->size_bytes);
+	}
+	return 0;
+}
+
+static int write_all(struct build *b, struct diag *diag)
+{
+	struct progress progress;
+	struct pipeline pipeline = {
+		.threads = b->args->threads,
+		.cancel = &interrupted,
+		.progress = progress_update,
+		.userdata = &progress,
+	};
+	int r;
+
+	r = open_filters(b, pipeline_threads(&pipeline), diag);
+	if (r < 0)
+		return r;
+	progress_begin(&progress, b->args->progress, "write");
+	r = pipeline_write(&pipeline, b->input, b->filters[b->recipe->n_layers - 1], diag);
+	progress_end(&progress);
+	for (size_t i = b->recipe->n_layers; r >= 0 && i-- > 0;) {
+		r = interrupted ? -ECANCELED : vdev_finish(b->filters[i], diag);
+		if (r < 0)
+			(void)diag_at(diag, r, "layer %s", b->recipe->layers[i]->name);
+	}
+	for (size_t i = 0; r >= 0 && i < b->layout->n_artifacts; i++)
+		r = vdev_finish(b->files[i], diag);
+	return r;
+}
+
+static int describe_artifacts(const struct build *b, struct manifest *meta, struct diag *diag)
+{
+	int r;
+
+	meta->artifacts = calloc(b->layout->n_artifacts, sizeof(*meta->artifacts));
+	if (!meta->artifacts)
+		return -ENOMEM;
+	for (size_t i = 0; i < b->layout->n_artifacts; i++) {
+		const struct artifact *a = &b->layout->artifacts[i];
+		const struct layer *layer = b->recipe->layers[a->layer];
+		struct manifest_artifact *to = &meta->artifacts[meta->n_artifacts++];
+
+		to->file = strdup(a->file);
+		to->layer = strdup(layer->name);
+		to->role = strdup(layer->type->roles[a->role].name);
+		to->bytes = a->bytes;
+		if (!to->file || !to->layer || !to->role)
+			return -ENOMEM;
+		r = file_sha256(vdev_file_fd(b->files[i]), a->bytes, &interrupted, to->sha256);
+		if (r < 0)
+			return diag_set(diag, r, "cannot read %s again: %s", a->file, strerror(-r));
+	}
+	return 0;
+}
+
+static int publish_images(struct build *b, struct diag *diag)
+{
+	int r;
+
+	/* An old manifest does not speak for new images. */
+	if (b->args->force && unlinkat(b->dir_fd, b->manifest_name, 0) < 0 && errno != ENOENT)
+		return diag_set(
+			diag, -errno, "cannot replace %s: %s", b->manifest_name, strerror(errno));
+	for (; b->n_published < b->layout->n_artifacts; b->n_published++) {
+		r = interrupted ? -ECANCELED
+				: vdev_file_publish(b->files[b->n_published], b->args->force, diag);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int publish(struct build *b, const struct manifest *meta, struct diag *diag)
+{
+	_cleanup_(buf_done) struct buf text = {};
+	int r;
+
+	r = manifest_write(meta, &text);
+	if (r < 0)
+		return diag_set(diag, r, "the manifest cannot be written: %s", strerror(-r));
+	r = publish_images(b, diag);
+	if (r >= 0) {
+		r = file_write_atomic(
+			b->dir_fd, b->manifest_name, text.data, text.size, IMAGE_MODE);
+		if (r < 0)
+			(void)diag_set(
+				diag, r, "cannot write %s: %s", b->manifest_name, strerror(-r));
+	}
+	for (size_t i = 0; r < 0 && i < b->n_published; i++)
+		(void)unlinkat(b->dir_fd, b->layout->artifacts[i].file, 0);
+	return r;
+}
+
+int build_run(const struct build_args *args, const struct recipe *recipe,
+	const struct layout *layout, struct keystore *keys, struct manifest *meta,
+	struct diag *diag)
+{
+	_cleanup_(build_done) struct build b = {
+		.args = args,
+		.recipe = recipe,
+		.layout = layout,
+		.keys = keys,
+		.dir_fd = -EBADF,
+	};
+	int r;
+
+	r = open_folder(&b, diag);
+	if (r >= 0)
+		r = open_files(&b, diag);
+	if (r >= 0)
+		r = write_all(&b, diag);
+	if (r < 0)
+		return r;
+
+	/* The root hashes are known now, so the layers can be described. */
+	meta->layers = (struct layer **)recipe->layers;
+	meta->n_layers = recipe->n_layers;
+	r = describe_artifacts(&b, meta, diag);
+	if (r >= 0)
+		r = publish(&b, meta, diag);
+	meta->layers = NULL;
+	meta->n_layers = 0;
+	return r;
+}

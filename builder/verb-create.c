@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * dmstack-build create: from a file-system image to the images and the manifest of a stack.
+ */
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "build.h"
+#include "fs-probe.h"
+#include "json-text.h"
+#include "layer-verity.h"
+#include "log.h"
+#include "vdev-file.h"
+#include "verbs.h"
+
+#define ALIGN_DEFAULT 4096U
+
+struct create_opts {
+	const char *input, *output, *name;
+	const char *stack;
+	struct strlist layers, layer_options, keys, devices;
+	uint64_t device_size, align;
+	const char *mount, *phase, *fail, *seed;
+	uint64_t generation, threads;
+	bool json, quiet, dry_run, force;
+};
+
+#define OPTION(n, k, member, ...)                                                                  \
+	{                                                                                          \
+		.name = (n), .kind = (k), .offset = offsetof(struct create_opts, member),          \
+		__VA_ARGS__                                                                        \
+	}
+
+static const struct option_def options[] = {
+	OPTION("input", OPTION_STRING, input, .letter = 'i', .arg = "FILE",
+		.help = "the file-system image"),
+	OPTION("output", OPTION_STRING, output, .letter = 'o', .arg = "DIR",
+		.help = "the folder for images and manifest"),
+	OPTION("name", OPTION_STRING, name, .letter = 'n', .arg = "NAME",
+		.help = "the name of the stack and of its top layer"),
+	OPTION("stack", OPTION_STRING, stack, .letter = 's', .arg = "PRESET",
+		.help = "a stack that has a name, such as verity-then-crypt"),
+	OPTION("layer", OPTION_LIST, layers, .letter = 'l', .arg = "TYPE[,OPTION[=VALUE]...]",
+		.help = "a layer; repeated, bottom first"),
+	OPTION("layer-option", OPTION_LIST, layer_options, .arg = "LAYER.OPTION[=VALUE]",
+		.help = "an option of the layer with this name or type"),
+	OPTION("key", OPTION_LIST, keys, .letter = 'k', .arg = "REF=FILE",
+		.help = "where the bytes of a key are now"),
+	OPTION("device", OPTION_LIST, devices, .letter = 'd', .arg = "[LAYER.]ROLE=DEVICE",
+		.help = "the device on the target that an image goes to"),
+	OPTION("device-size", OPTION_SIZE, device_size, .arg = "BYTES",
+		.help = "make the data image exactly so large"),
+	OPTION("align", OPTION_SIZE, align, .arg = "BYTES",
+		.help = "round the data image up to a multiple (default 4096)"),
+	OPTION("mount", OPTION_STRING, mount, .letter = 'm', .arg = "WHERE[:TYPE[:OPTIONS]]",
+		.help = "how the target mounts it"),
+	OPTION("generation", OPTION_U64, generation, .arg = "N", .help = "the rollback number"),
+	OPTION("phase", OPTION_STRING, phase, .arg = "PHASE", .help = "bootstrap or sealed"),
+	OPTION("fail", OPTION_STRING, fail, .arg = "ACTION",
+		.help = "what a failure does in the sealed phase"),
+	OPTION("seed", OPTION_STRING, seed, .arg = "HEX",
+		.help = "derive salts and UUIDs, for the same bytes every time"),
+	OPTION("threads", OPTION_U64, threads, .letter = 't', .arg = "N",
+		.help = "default: one for each CPU"),
+	OPTION("dry-run", OPTION_FLAG, dry_run, .help = "show the sizes and write nothing"),
+	OPTION("force", OPTION_FLAG, force, .letter = 'f', .help = "replace what is there"),
+	OPTION("json", OPTION_FLAG, json, .help = "print progress and result as JSON, one a line"),
+	OPTION("quiet", OPTION_FLAG, quiet, .letter = 'q', .help = "print nothing but errors"),
+};
+
+static int check_options(const struct create_opts *o, struct diag *diag)
+{
+	const struct {
+		const char *name;
+		const char *value;
+	} needed[] = { { "input", o->input }, { "output", o->output }, { "name", o->name } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+		if (!needed[i].value && !(o->dry_run && streq(needed[i].name, "output")))
+			return usage_error(diag, "create: --%s is missing", needed[i].name);
+	if (o->threads > 1024)
+		return usage_error(
+			diag, "--threads: %ju is not between 0 and 1024", (uintmax_t)o->threads);
+	if (o->phase && !streq(o->phase, "bootstrap") && !streq(o->phase, "sealed"))
+		return usage_error(
+			diag, "--phase: \"%s\" is neither bootstrap nor sealed", o->phase);
+	return 0;
+}
+
+/*
+ * What is known about the input: its size, and its file system if there is one. An unknown one
+ * gives type NULL.
+ */
+static int probe_input(
+	const char *path, uint64_t *ret_bytes, struct fs_info *ret, struct diag *diag)
+{
+	_cleanup_(vdev_freep) struct vdev *v = NULL;
+	_cleanup_free_ uint8_t *head = NULL;
+	uint64_t n;
+	int r;
+
+	r = vdev_file_open(AT_FDCWD, path, 0, &v, diag);
+	if (r < 0)
+		return r;
+	n = MIN(v->size_bytes, (uint64_t)FS_PROBE_SIZE);
+	head = malloc(FS_PROBE_SIZE);
+	if (!head)
+		return -ENOMEM;
+	r = vdev_read(v, head, n, 0);
+	if (r < 0)
+		return diag_set(diag, r, "cannot read %s: %s", path, strerror(-r));
+	*ret_bytes = v->size_bytes;
+	*ret = (struct fs_info){};
+	r = fs_probe(head, n, ret);
+	if (r == -EINVAL)
+		return diag_set(
+			diag, r, "%s: the superblock of the file system makes no sense", path);
+	return r == -ENODATA ? 0 : r;
+}
+
+/* Refuses what the kernel would not mount. */
+static int check_fs(const struct fs_info *fs, uint64_t input_bytes, const struct recipe *recipe,
+	struct diag *diag)
+{
+	uint32_t block_size = layout_block_size(recipe, recipe->n_layers - 1);
+
+	if (!fs->type) {
+		log_warning("the input has no file system that is known here; whether it can be "
+			    "mounted is not checked");
+		return 0;
+	}
+	if (fs->block_size < block_size)
+		return diag_set(diag, -EINVAL,
+			"the %s file system has blocks of %u bytes, but layer %s has blocks of %u, "
+			"so it could not be mounted: make it with larger blocks, or give the layers "
+			"smaller ones",
+			fs->type, fs->block_size, recipe_top(recipe)->name, block_size);
+	if (fs->size > input_bytes)
+		return diag_set(diag, -EINVAL,
+			"the %s file system has %ju bytes, but the input only %ju", fs->type,
+			(uintmax_t)fs->size, (uintmax_t)input_bytes);
+	return 0;
+}
+
+/* WHERE[:TYPE[:OPTIONS]]; what is not given comes from the input and the stack. */
+static int make_mount(const struct create_opts *o, const struct fs_info *fs,
+	const struct recipe *recipe, struct mount_hint **ret, struct diag *diag)
+{
+	_cleanup_(mount_hint_freep) struct mount_hint *mount = NULL;
+	_cleanup_free_ char *text = NULL;
+	char *type, *opts = NULL;
+
+	if (!o->mount)
+		return 0;
+	if (*o->mount != '/')
+		return diag_set(diag, -EINVAL, "--mount: \"%s\" is not an absolute path", o->mount);
+	text = strdup(o->mount);
+	mount = calloc(1, sizeof(*mount));
+	if (!text || !mount)
+		return -ENOMEM;
+	type = strchr(text, ':');
+	if (type) {
+		*type++ = '\0';
+		opts = strchr(type, ':');
+		if (opts)
+			*opts++ = '\0';
+	}
+	if ((!type || !*type) && fs->type)
+		type = (char *)fs->type;
+	if ((!opts || !*opts) && layer_is_read_only(recipe_top(recipe)))
+		opts = (char *)"ro";
+
+	mount->where = strdup(text);
+	if (type && *type)
+		mount->type = strdup(type);
+	if (opts && *opts)
+		mount->options = strdup(opts);
+	if (!mount->where || (type && *type && !mount->type) || (opts && *opts && !mount->options))
+		return -ENOMEM;
+	*ret = take_ptr(mount);
+	return 0;
+}
+
+static int make_manifest(const struct create_opts *o, const struct fs_info *fs,
+	const struct recipe *recipe, struct manifest **ret, struct diag *diag)
+{
+	_cleanup_(manifest_freep) struct manifest *m = calloc(1, sizeof(*m));
+	const struct layer *top = recipe_top(recipe);
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	m->name = strdup(recipe->name);
+	if (!m->name)
+		return -ENOMEM;
+	m->generation = o->generation;
+	m->phase = top->common.phase;
+	m->fail = top->common.fail;
+	r = make_mount(o, fs, recipe, &m->mount, diag);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(m);
+	return 0;
+}
+
+static void result_text(const struct create_opts *o, const struct manifest *m,
+	const struct recipe *recipe, const struct layout *layout, struct buf *buf)
+{
+	layout_print(layout, recipe, buf);
+	for (size_t i = 0; i < recipe->n_layers; i++) {
+		if (recipe->layers[i]->type != &layer_type_verity)
+			continue;
+
+		const struct hexval *root = &verity_fields(recipe->layers[i])->root_hash;
+
+		buf_printf(buf, "root hash of %s: ", recipe->layers[i]->name);
+		buf_hex(buf, root->data, root->size);
+		buf_putc(buf, '\n');
+	}
+	buf_printf(buf, "%s/%s.json\n", o->output, m->name);
+}
+
+static void json_layers(const struct recipe *recipe, const struct layout *layout, struct buf *buf)
+{
+	json_name(buf, "layers");
+	buf_putc(buf, '[');
+	for (size_t i = 0; i < recipe->n_layers; i++) {
+		const struct layer *layer = recipe->layers[i];
+
+		buf_puts(buf, i ? ",{" : "{");
+		json_member(buf, "name", layer->name);
+		json_member(buf, "type", layer->type->name);
+		json_member_u64(buf, "needed", layout->wanted[i] * SECTOR_SIZE);
+		json_member_u64(buf, "bytes", layout->length[i] * SECTOR_SIZE);
+		if (layer->type == &layer_type_verity && verity_fields(layer)->root_hash.size) {
+			json_name(buf, "root-hash");
+			buf_putc(buf, '"');
+			buf_hex(buf, verity_fields(layer)->root_hash.data,
+				verity_fields(layer)->root_hash.size);
+			buf_putc(buf, '"');
+		}
+		buf_putc(buf, '}');
+	}
+	buf_putc(buf, ']');
+}
+
+static void json_artifacts(const struct manifest *m, const struct recipe *recipe,
+	const struct layout *layout, struct buf *buf)
+{
+	json_name(buf, "artifacts");
+	buf_putc(buf, '[');
+	for (size_t i = 0; i < layout->n_artifacts; i++) {
+		const struct artifact *a = &layout->artifacts[i];
+		const struct layer *layer = recipe->layers[a->layer];
+
+		buf_puts(buf, i ? ",{" : "{");
+		json_member(buf, "file", a->file);
+		json_member(buf, "layer", layer->name);
+		json_member(buf, "role", layer->type->roles[a->role].name);
+		json_member_u64(buf, "bytes", a->bytes);
+		if (i < m->n_artifacts) {
+			json_name(buf, "sha256");
+			buf_putc(buf, '"');
+			buf_hex(buf, m->artifacts[i].sha256, sizeof(m->artifacts[i].sha256));
+			buf_putc(buf, '"');
+		}
+		buf_putc(buf, '}');
+	}
+	buf_putc(buf, ']');
+}
+
+static int print_result(const struct create_opts *o, const struct manifest *m,
+	const struct recipe *recipe, const struct layout *layout)
+{
+	_cleanup_(buf_done) struct buf buf = {};
+
+	if (o->quiet)
+		return 0;
+	if (o->json) {
+		buf_puts(&buf, "{\"result\":{");
+		json_member(&buf, "name", m->name);
+		if (!o->dry_run) {
+			json_name(&buf, "manifest");
+			buf_putc(&buf, '"');
+			buf_printf(&buf, "%s.json\"", m->name);
+		}
+		json_layers(recipe, layout, &buf);
+		json_artifacts(m, recipe, layout, &buf);
+		buf_puts(&buf, "}}\n");
+	} else if (o->dry_run) {
+		layout_print(layout, recipe, &buf);
+	} else {
+		result_text(o, m, recipe, layout, &buf);
+	}
+	if (buf_error(&buf) < 0)
+		return buf_error(&buf);
+	fputs(buf_str(&buf), stdout);
+	return 0;
+}
+
+static int create_stack(const struct create_opts *o, struct keystore *keys,
+	const struct recipe *recipe, struct diag *diag)
+{
+	_cleanup_(manifest_freep) struct manifest *m = NULL;
+	_cleanup_(layout_done) struct layout layout = {};
+	struct layout_args layout_args = {
+		.align = o->align ?: ALIGN_DEFAULT,
+		.device_bytes = o->device_size,
+	};
+	struct build_args build_args = {
+		.input = o->input,
+		.output = o->output,
+		.threads = (unsigned)o->threads,
+		.force = o->force,
+		.progress = progress_choose(o->json, o->quiet),
+	};
+	struct fs_info fs;
+	int r;
+
+	r = probe_input(o->input, &layout_args.input_bytes, &fs, diag);
+	if (r >= 0)
+		r = check_fs(&fs, layout_args.input_bytes, recipe, diag);
+	if (r >= 0)
+		r = layout_init(&layout, recipe, &layout_args, diag);
+	if (r >= 0)
+		r = make_manifest(o, &fs, recipe, &m, diag);
+	if (r >= 0 && !o->dry_run)
+		r = build_check_keys(recipe, keys, diag);
+	if (r >= 0 && !o->dry_run)
+		r = build_run(&build_args, recipe, &layout, keys, m, diag);
+	if (r < 0)
+		return r;
+	return print_result(o, m, recipe, &layout);
+}
+
+static int create_run(const void *opts, const char *const *args, struct diag *diag)
+{
+	const struct create_opts *o = opts;
+	_cleanup_(keystore_done) struct keystore keys = {};
+	_cleanup_(recipe_done) struct recipe recipe = {};
+	struct recipe_args recipe_args = {
+		.name = o->name,
+		.preset = o->stack,
+		.layers = &o->layers,
+		.layer_options = &o->layer_options,
+		.devices = &o->devices,
+		.phase = o->phase,
+		.fail = o->fail,
+		.generation = o->generation,
+	};
+	struct seed seed;
+	int r;
+
+	r = check_options(o, diag);
+	if (r != 0)
+		return r;
+	r = keystore_init(&keys, &o->keys, diag);
+	if (r >= 0)
+		r = seed_init(&seed, o->seed, diag);
+	if (r >= 0)
+		r = recipe_init(&recipe, &recipe_args, &keys, &seed, diag);
+	if (r < 0)
+		return r == -ENOMEM ? r : EXIT_USAGE;
+	return create_stack(o, &keys, &recipe, diag);
+}
+
+const struct verb verb_create = {
+	.name = "create",
+	.summary = "Build the images and the manifest of a stack",
+	.options = options,
+	.n_options = ARRAY_SIZE(options),
+	.opts_size = sizeof(struct create_opts),
+	.run = create_run,
+};
