@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What is at a place of a file: a superblock of integrity or verity, a LUKS header, a file system.
+ */
+
+#include "diag.h"
+#include "fs-probe.h"
+#include "integrity-geometry.h"
+#include "integrity-sb.h"
+#include "verity-sb.h"
+#include "verity-tree.h"
+#include "vdev.h"
+
+enum probe_kind { PROBE_NOTHING, PROBE_INTEGRITY, PROBE_VERITY, PROBE_LUKS, PROBE_FS };
+
+enum journal_state {
+	JOURNAL_EMPTY,
+	JOURNAL_IN_USE,	 /* it has entries that would be replayed */
+	JOURNAL_UNKNOWN, /* encrypted, or broken: its commit ids are none of those known */
+	JOURNAL_CUT,	 /* the file ends within it */
+};
+
+struct probe {
+	enum probe_kind kind;
+	uint64_t offset; /* bytes */
+	struct {
+		struct integrity_sb sb;
+		enum journal_state journal;
+		uint64_t section_sectors; /* 512-byte sectors of one section of the journal */
+		uint64_t data_bytes;	  /* offset of the first tag, behind the journal */
+	} integrity;
+	struct {
+		struct verity_sb sb;
+		struct verity_tree tree;
+		bool has_tree; /* the algorithm is known, so that the tree's shape is */
+	} verity;
+	struct {
+		unsigned version;
+		uint64_t header_bytes; /* 0 with version 1 */
+		char label[49];
+		char uuid[41];
+	} luks;
+	struct fs_info fs;
+};
+
+/*
+ * Looks at one place. 0 also if there is nothing. A superblock that is broken gives its kind, the
+ * error, and a diag.
+ */
+int probe_at(struct vdev *v, uint64_t offset, struct probe *ret, struct diag *diag) _must_check_;

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * dmstack-build inspect: what superblocks say, without keys and without trusting them.
+ */
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "json-text.h"
+#include "parse.h"
+#include "probe.h"
+#include "vdev-file.h"
+#include "verbs.h"
+
+#define SECTOR	  512U
+#define SCAN_STEP 512U
+#define SCAN_SIZE (1U << 20)
+
+struct inspect_opts {
+	uint64_t offset;
+	bool scan, json;
+};
+
+#define OPTION(n, k, member, ...)                                                                  \
+	{                                                                                          \
+		.name = (n), .kind = (k), .offset = offsetof(struct inspect_opts, member),         \
+		__VA_ARGS__                                                                        \
+	}
+
+static const struct option_def options[] = {
+	OPTION("offset", OPTION_SIZE, offset, .letter = 'o', .arg = "BYTES",
+		.help = "look there and not at the begin"),
+	OPTION("scan", OPTION_FLAG, scan,
+		.help = "look for superblocks of integrity, verity and LUKS in the whole file"),
+	OPTION("json", OPTION_FLAG, json, .help = "print one JSON object a superblock"),
+};
+
+/* One fact of a superblock, as text or as a number. */
+struct printer {
+	struct buf *buf;
+	bool json;
+};
+
+static void fact_text(struct printer *p, const char *name, const char *value)
+{
+	if (p->json)
+		json_member(p->buf, name, value);
+	else
+		buf_printf(p->buf, "  %-26s%s\n", name, value);
+}
+
+static void fact_u64(struct printer *p, const char *name, uint64_t value)
+{
+	if (p->json)
+		json_member_u64(p->buf, name, value);
+	else
+		buf_printf(p->buf, "  %-26s%" PRIu64 "\n", name, value);
+}
+
+static void fact_hex(struct printer *p, const char *name, const void *data, size_t size)
+{
+	_cleanup_(buf_done) struct buf text = {};
+
+	buf_hex(&text, data, size);
+	fact_text(p, name, size ? buf_str(&text) : "-");
+}
+
+static void print_flags(struct printer *p, uint32_t flags)
+{
+	static const char *const names[] = { "have_journal_mac", "recalculating", "dirty_bitmap",
+		"fix_padding", "fix_hmac", "inline" };
+	_cleanup_(buf_done) struct buf text = {};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (flags & 1U << i)
+			buf_printf(&text, "%s%s", text.size ? " " : "", names[i]);
+	fact_text(p, "flags", buf_str(&text));
+}
+
+static void print_integrity(struct printer *p, const struct probe *probe)
+{
+	static const char *const journals[] = {
+		[JOURNAL_EMPTY] = "empty",
+		[JOURNAL_IN_USE] = "in use: it would be replayed",
+		[JOURNAL_UNKNOWN] = "encrypted or broken",
+		[JOURNAL_CUT] = "cut: the file ends within it",
+	};
+	const struct integrity_sb *sb = &probe->integrity.sb;
+
+	fact_u64(p, "version", sb->version);
+	fact_u64(p, "tag-size", sb->tag_size);
+	fact_u64(p, "sector-size", (uint64_t)SECTOR << sb->log2_sectors_per_block);
+	fact_u64(p, "provided-bytes", sb->provided_sectors * SECTOR);
+	fact_u64(p, "interleave-sectors",
+		sb->log2_interleave_sectors ? UINT64_C(1) << sb->log2_interleave_sectors : 0);
+	fact_u64(p, "sectors-per-bitmap-bit",
+		UINT64_C(1) << (sb->log2_sectors_per_block + sb->log2_blocks_per_bitmap_bit));
+	print_flags(p, sb->flags);
+	if (sb->flags & INTEGRITY_SB_RECALCULATING)
+		fact_u64(p, "recalculate-sector", sb->recalc_sector);
+	if (sb->flags & INTEGRITY_SB_FIX_HMAC)
+		fact_hex(p, "salt", sb->salt, sizeof(sb->salt));
+	fact_u64(p, "journal-offset", probe->offset + INTEGRITY_SB_SIZE);
+	fact_u64(p, "journal-sections", sb->journal_sections);
+	fact_u64(p, "journal-bytes",
+		sb->journal_sections * probe->integrity.section_sectors * SECTOR);
+	fact_u64(p, "tags-offset", probe->integrity.data_bytes);
+	if (!(sb->flags & INTEGRITY_SB_INLINE))
+		fact_text(p, "journal", journals[probe->integrity.journal]);
+}
+
+static void print_verity(struct printer *p, const struct probe *probe)
+{
+	const struct verity_sb *sb = &probe->verity.sb;
+	char uuid[37];
+
+	format_uuid(sb->uuid, uuid);
+	fact_u64(p, "format", sb->hash_type);
+	fact_text(p, "hash", sb->algorithm);
+	fact_u64(p, "data-block-size", sb->data_block_size);
+	fact_u64(p, "hash-block-size", sb->hash_block_size);
+	fact_u64(p, "data-blocks", sb->data_blocks);
+	fact_text(p, "uuid", uuid);
+	fact_hex(p, "salt", sb->salt, sb->salt_size);
+	if (!probe->verity.has_tree)
+		return;
+	fact_u64(p, "tree-levels", probe->verity.tree.levels);
+	fact_u64(p, "tree-offset", probe->verity.tree.start_block * sb->hash_block_size);
+	fact_u64(p, "tree-bytes", probe->verity.tree.tree_blocks * sb->hash_block_size);
+	fact_u64(p, "end-offset", probe->verity.tree.end_byte);
+}
+
+static void print_luks(struct printer *p, const struct probe *probe)
+{
+	fact_u64(p, "version", probe->luks.version);
+	fact_text(p, "uuid", probe->luks.uuid);
+	if (probe->luks.version != 2)
+		return;
+	fact_text(p, "label", probe->luks.label);
+	fact_u64(p, "header-bytes", probe->luks.header_bytes);
+}
+
+static void print_fs(struct printer *p, const struct probe *probe)
+{
+	fact_text(p, "type", probe->fs.type);
+	fact_u64(p, "block-size", probe->fs.block_size);
+	if (probe->fs.size)
+		fact_u64(p, "bytes", probe->fs.size);
+}
+
+static const struct {
+	const char *name;
+	void (*print)(struct printer *p, const struct probe *probe);
+} kinds[] = {
+	[PROBE_NOTHING] = { "nothing", NULL },
+	[PROBE_INTEGRITY] = { "integrity", print_integrity },
+	[PROBE_VERITY] = { "verity", print_verity },
+	[PROBE_LUKS] = { "luks", print_luks },
+	[PROBE_FS] = { "file-system", print_fs },
+};
+
+/* bad: what is wrong with it, or NULL. */
+static void print_probe(const struct probe *probe, const char *bad, bool json)
+{
+	_cleanup_(buf_done) struct buf buf = {};
+	struct printer p = { .buf = &buf, .json = json };
+
+	if (json) {
+		buf_putc(&buf, '{');
+		json_member(&buf, "superblock", kinds[probe->kind].name);
+		json_member_u64(&buf, "offset", probe->offset);
+		if (bad)
+			json_member(&buf, "broken", bad);
+	} else {
+		buf_printf(&buf, "%s at byte %" PRIu64 "%s%s\n", kinds[probe->kind].name,
+			probe->offset, bad ? ", broken: " : "", bad ? bad : "");
+	}
+	if (!bad)
+		kinds[probe->kind].print(&p, probe);
+	if (json)
+		buf_puts(&buf, "}\n");
+	fputs(buf_str(&buf), stdout);
+}
+
+/* Prints what is at one place; counts it, and whether it is broken. */
+static int inspect_at(const struct inspect_opts *o, struct vdev *v, uint64_t offset, size_t *found,
+	size_t *broken, struct diag *diag)
+{
+	_cleanup_(diag_done) struct diag why = {};
+	struct probe probe;
+	int r;
+
+	r = probe_at(v, offset, &probe, &why);
+	if (probe.kind == PROBE_NOTHING) {
+		diag_move(diag, &why);
+		return r;
+	}
+	if (r < 0)
+		++*broken;
+	++*found;
+	print_probe(&probe, r < 0 ? (why.what ? why.what : strerror(-r)) : NULL, o->json);
+	return 0;
+}
+
+static bool has_magic(const uint8_t *p)
+{
+	return memcmp(p, "integrt\0", 8) == 0 || memcmp(p, "verity\0\0", 8) == 0 ||
+	       memcmp(p, "LUKS\xba\xbe", 6) == 0;
+}
+
+static int scan(const struct inspect_opts *o, struct vdev *v, size_t *found, size_t *broken,
+	struct diag *diag)
+{
+	_cleanup_free_ uint8_t *chunk = malloc(SCAN_SIZE);
+	uint64_t len;
+
+	if (!chunk)
+		return -ENOMEM;
+	/* The begin was looked at already. */
+	for (uint64_t offset = o->offset; offset < v->size_bytes; offset += len) {
+		uint64_t hole;
+		int r;
+
+		len = MIN(v->size_bytes - offset, (uint64_t)SCAN_SIZE);
+		if (vdev_is_hole(v, len, offset, &hole)) {
+			len = hole;
+			continue;
+		}
+		r = vdev_read(v, chunk, len, offset);
+		if (r < 0)
+			return diag_set(diag, r, "cannot read %s: %s", v->name, strerror(-r));
+		for (uint64_t i = 0; i < len; i += SCAN_STEP) {
+			if (offset + i == o->offset || !has_magic(chunk + i))
+				continue;
+			r = inspect_at(o, v, offset + i, found, broken, diag);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int inspect_run(const void *opts, const char *const *args, struct diag *diag)
+{
+	const struct inspect_opts *o = opts;
+	_cleanup_(vdev_freep) struct vdev *v = NULL;
+	size_t found = 0, broken = 0;
+	int r;
+
+	if (o->offset % SECTOR)
+		return usage_error(diag, "--offset: %ju is not a multiple of %u",
+			(uintmax_t)o->offset, SECTOR);
+	r = vdev_file_open(AT_FDCWD, args[0], 0, &v, diag);
+	if (r >= 0 && o->offset >= v->size_bytes)
+		r = diag_set(
+			diag, -EINVAL, "%s has only %ju bytes", args[0], (uintmax_t)v->size_bytes);
+	if (r >= 0)
+		r = inspect_at(o, v, o->offset, &found, &broken, diag);
+	if (r >= 0 && o->scan)
+		r = scan(o, v, &found, &broken, diag);
+	if (r < 0)
+		return r;
+	if (found == 0)
+		return diag_set(diag, -ENODATA, "%s: no superblock is recognised at byte %ju",
+			args[0], (uintmax_t)o->offset);
+	return broken ? EXIT_FAILED : EXIT_DONE;
+}
+
+const struct verb verb_inspect = {
+	.name = "inspect",
+	.args = "FILE",
+	.n_args = 1,
+	.summary = "Show the superblocks in a file",
+	.options = options,
+	.n_options = ARRAY_SIZE(options),
+	.opts_size = sizeof(struct inspect_opts),
+	.run = inspect_run,
+};

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * dmstack-build verify: reads every block of a stack through all its layers and says what is
+ * damaged, and where.
+ */
+
+#include <string.h>
+
+#include "damage-list.h"
+#include "file-digest.h"
+#include "image-set.h"
+#include "interrupt.h"
+#include "json-text.h"
+#include "log.h"
+#include "pipeline.h"
+#include "progress.h"
+#include "vdev-file.h"
+#include "verbs.h"
+
+/* More lines help nobody; the number of all is printed too. */
+#define LINES_MAX 1000U
+
+struct verify_opts {
+	struct strlist keys;
+	const char *images;
+	uint64_t threads;
+	bool no_digest, json, quiet;
+};
+
+#define OPTION(n, k, member, ...)                                                                  \
+	{                                                                                          \
+		.name = (n), .kind = (k), .offset = offsetof(struct verify_opts, member),          \
+		__VA_ARGS__                                                                        \
+	}
+
+static const struct option_def options[] = {
+	OPTION("key", OPTION_LIST, keys, .letter = 'k', .arg = "REF=FILE",
+		.help = "where the bytes of a key are now"),
+	OPTION("images", OPTION_STRING, images, .letter = 'i', .arg = "DIR",
+		.help = "where the images are, if not beside the manifest"),
+	OPTION("no-digest", OPTION_FLAG, no_digest,
+		.help = "leave out the sha256 of the images; the layers have to find it"),
+	OPTION("threads", OPTION_U64, threads, .letter = 't', .arg = "N",
+		.help = "default: one for each CPU"),
+	OPTION("json", OPTION_FLAG, json, .help = "print progress and result as JSON, one a line"),
+	OPTION("quiet", OPTION_FLAG, quiet, .letter = 'q',
+		.help = "print nothing but errors; the exit status tells"),
+};
+
+struct verify {
+	const struct verify_opts *opts;
+	struct image_set set;
+	struct damage_list damages;
+	uint64_t n_bad_files;
+	uint64_t damaged_bytes; /* of the top device */
+	bool unreadable;	/* a layer could not be opened */
+};
+
+static void verify_done(struct verify *v)
+{
+	image_set_done(&v->set);
+	damage_list_done(&v->damages);
+}
+
+static void print_bad_file(struct verify *v, const char *file, const char *what)
+{
+	_cleanup_(buf_done) struct buf buf = {};
+
+	v->n_bad_files++;
+	if (v->opts->quiet)
+		return;
+	if (v->opts->json) {
+		buf_puts(&buf, "{\"damage\":{");
+		json_member(&buf, "file", file);
+		json_member(&buf, "what", what);
+		buf_puts(&buf, "}}\n");
+	} else {
+		buf_printf(&buf, "%s: %s\n", file, what);
+	}
+	fputs(buf_str(&buf), stdout);
+}
+
+static int check_digests(struct verify *v, struct diag *diag)
+{
+	for (size_t i = 0; i < v->set.manifest->n_artifacts; i++) {
+		const struct manifest_artifact *a = &v->set.manifest->artifacts[i];
+		uint8_t digest[FILE_DIGEST_SIZE];
+		int r;
+
+		r = file_sha256(vdev_file_fd(v->set.files[i]), a->bytes, &interrupted, digest);
+		if (r < 0)
+			return diag_set(diag, r, "cannot read %s: %s", a->file, strerror(-r));
+		if (memcmp(digest, a->sha256, sizeof(digest)) != 0)
+			print_bad_file(v, a->file, "the sha256 is not that of the manifest");
+	}
+	return 0;
+}
+
+/* What the layer above does not use of the one below has tags all the same. */
+static int read_rest(struct verify *v, size_t above, struct diag *diag)
+{
+	struct vdev *below = v->set.filters[above - 1];
+	uint64_t needed[LAYER_ROLES_MAX];
+	_cleanup_free_ uint8_t *chunk = NULL;
+	uint64_t offset;
+	int r;
+
+	r = layer_below(v->set.layers[above], v->set.filters[above]->size_bytes / SECTOR_SIZE,
+		needed, diag);
+	if (r < 0)
+		return r;
+	offset = needed[0] * SECTOR_SIZE;
+	offset += (below->block_size - offset % below->block_size) % below->block_size;
+	if (offset >= below->size_bytes)
+		return 0;
+	chunk = malloc(VDEV_CHUNK_SIZE);
+	if (!chunk)
+		return -ENOMEM;
+	while (offset < below->size_bytes) {
+		uint64_t n = MIN(below->size_bytes - offset, (uint64_t)VDEV_CHUNK_SIZE);
+
+		r = interrupted ? -ECANCELED : vdev_read(below, chunk, n, offset);
+		if (r < 0 && r != -EILSEQ)
+			return diag_set(diag, r, "layer %s: cannot read at byte %ju: %s",
+				below->name, (uintmax_t)offset, strerror(-r));
+		offset += n;
+	}
+	return 0;
+}
+
+/* True if the error says that the image is not what was built, false if it could not be looked at. */
+static bool is_damage(int r)
+{
+	return r == -ENODATA || r == -EUCLEAN || r == -EMEDIUMTYPE || r == -EILSEQ ||
+	       r == -EBADMSG || r == -EPROTONOSUPPORT || r == -EINVAL;
+}
+
+static int read_all(struct verify *v, struct diag *diag)
+{
+	struct progress progress;
+	struct pipeline pipeline = {
+		.threads = (unsigned)v->opts->threads,
+		.cancel = &interrupted,
+		.progress = progress_update,
+		.userdata = &progress,
+	};
+	int r;
+
+	v->set.report = damage_list_report;
+	v->set.userdata = &v->damages;
+	r = image_set_open_layers(&v->set, pipeline_threads(&pipeline), diag);
+	if (r < 0 && is_damage(r)) {
+		/* The diag is the finding. Without this layer nothing above it can be read. */
+		v->unreadable = true;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+
+	progress_begin(&progress, progress_choose(v->opts->json, v->opts->quiet), "verify");
+	r = pipeline_verify(&pipeline, image_set_top(&v->set), &v->damaged_bytes, diag);
+	progress_end(&progress);
+	for (size_t i = 1; r >= 0 && i < v->set.n_layers; i++)
+		r = read_rest(v, i, diag);
+	return r;
+}
+
+static bool is_clean(const struct verify *v)
+{
+	return v->n_bad_files == 0 && v->damages.n_all == 0 && v->damaged_bytes == 0 &&
+	       !v->unreadable;
+}
+
+static int print_result(struct verify *v)
+{
+	_cleanup_(buf_done) struct buf buf = {};
+	size_t n;
+
+	if (v->opts->quiet)
+		return 0;
+	damage_list_finish(&v->damages);
+	n = MIN(v->damages.n, (size_t)LINES_MAX);
+	for (size_t i = 0; i < n; i++)
+		damage_print(&v->damages.items[i], v->opts->json, &buf);
+	if (!v->opts->json && n < v->damages.n)
+		buf_printf(&buf, "... and %zu more places\n", v->damages.n - n);
+
+	if (v->opts->json) {
+		buf_puts(&buf, "{\"result\":{");
+		json_member(&buf, "name", v->set.manifest->name);
+		json_member_bool(&buf, "clean", is_clean(v));
+		json_member_u64(&buf, "reports", v->damages.n_all);
+		json_member_u64(&buf, "damaged-bytes", v->damaged_bytes);
+		buf_puts(&buf, "}}\n");
+	} else if (is_clean(v)) {
+		buf_printf(&buf, "%s: every block of %zu layers is sound\n", v->set.manifest->name,
+			v->set.n_layers);
+	} else if (!v->unreadable) {
+		buf_printf(&buf, "%s: damaged, %ju bytes of %s cannot be read\n",
+			v->set.manifest->name, (uintmax_t)v->damaged_bytes,
+			v->set.layers[v->set.n_layers - 1]->name);
+	}
+	if (buf_error(&buf) < 0)
+		return buf_error(&buf);
+	fputs(buf_str(&buf), stdout);
+	return 0;
+}
+
+static int verify_run(const void *opts, const char *const *args, struct diag *diag)
+{
+	_cleanup_(keystore_done) struct keystore keys = {};
+	_cleanup_(verify_done) struct verify v = {
+		.opts = opts,
+		.damages = DAMAGE_LIST_INIT,
+	};
+	int r;
+
+	if (v.opts->threads > 1024)
+		return usage_error(diag, "--threads: %ju is not between 0 and 1024",
+			(uintmax_t)v.opts->threads);
+	r = keystore_init(&keys, &v.opts->keys, diag);
+	if (r < 0)
+		return r == -ENOMEM ? r : EXIT_USAGE;
+
+	r = image_set_load(&v.set, args[0], v.opts->images, diag);
+	if (r < 0)
+		return r;
+	v.set.keys = &keys;
+	r = image_set_open_files(&v.set, diag);
+	if (r >= 0 && !v.opts->no_digest)
+		r = check_digests(&v, diag);
+	if (r >= 0)
+		r = read_all(&v, diag);
+	if (r < 0)
+		return r;
+	r = print_result(&v);
+	if (r < 0)
+		return r;
+	return is_clean(&v) ? EXIT_DONE : EXIT_FAILED;
+}
+
+const struct verb verb_verify = {
+	.name = "verify",
+	.args = "MANIFEST",
+	.n_args = 1,
+	.summary = "Read every block through all layers and list what is damaged",
+	.options = options,
+	.n_options = ARRAY_SIZE(options),
+	.opts_size = sizeof(struct verify_opts),
+	.run = verify_run,
+};
