@@ -14,7 +14,7 @@ LIBRARIES = {
     "json.h": ["src/format/"],
     "libdevmapper.h": ["src/platform/dm", "src/platform/table-"],
     "openssl/": ["src/platform/digest", "src/platform/cipher", "src/platform/journal-crypt",
-                 "src/platform/kdf", "src/platform/crypto", "src/platform/adiantum"],
+                 "src/platform/kdf", "src/platform/file-digest", "src/platform/crypto", "src/platform/adiantum"],
     "xxhash.h": ["src/platform/digest"],
     "systemd/": [],
     "tss2/": [],
