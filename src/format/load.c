@@ -103,11 +103,14 @@ static int loader_report(
 static int root_open(const struct loader *loader, const char *path, int flags)
 {
 	struct open_how how = {
-		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
+		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
 		.resolve = RESOLVE_IN_ROOT,
 	};
 	long fd;
 
+	/* With O_PATH nothing is opened that could hang, and openat2() refuses the others. */
+	if (!(flags & O_PATH))
+		how.flags |= O_NOCTTY | O_NONBLOCK;
 	if (!loader->request->root) {
 		fd = open(path, (int)how.flags);
 		return fd < 0 ? -errno : (int)fd;
