@@ -21,12 +21,17 @@ void json_text(struct buf *buf, const char *text)
 	buf_putc(buf, '"');
 }
 
-void json_name(struct buf *buf, const char *name)
+void json_separate(struct buf *buf)
 {
 	const char last = buf->size > 0 ? buf->data[buf->size - 1] : '{';
 
 	if (last != '{' && last != '[')
 		buf_putc(buf, ',');
+}
+
+void json_name(struct buf *buf, const char *name)
+{
+	json_separate(buf);
 	json_text(buf, name);
 	buf_putc(buf, ':');
 }

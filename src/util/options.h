@@ -14,7 +14,7 @@
 enum exit_code {
 	EXIT_DONE = 0,
 	EXIT_FAILED = 1, /* it failed, or something bad was found */
-	EXIT_USAGE = 2,  /* the command line makes no sense; nothing was touched */
+	EXIT_USAGE = 2,	 /* the command line makes no sense; nothing was touched */
 };
 
 enum option_kind {
@@ -27,9 +27,9 @@ enum option_kind {
 
 struct option_def {
 	const char *name;
-	char letter;     /* a short form, or 0 */
+	char letter; /* a short form, or 0 */
 	enum option_kind kind;
-	size_t offset;   /* within the verb's struct */
+	size_t offset;	 /* within the verb's struct */
 	const char *arg; /* what the value is called in --help; NULL for a flag */
 	const char *help;
 };
@@ -47,7 +47,7 @@ struct verb {
 	const struct option_def *options;
 	size_t n_options;
 	size_t opts_size;
-	size_t n_args;     /* how many words have to be there */
+	size_t n_args;	   /* how many words have to be there */
 	size_t n_optional; /* how many more there may be */
 	/* An enum exit_code, or a negative errno, which is EXIT_FAILED. Sets the diag in both cases. */
 	int (*run)(const void *opts, const char *const *args, struct diag *diag);
