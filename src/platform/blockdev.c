@@ -86,7 +86,8 @@ static int wait_for(const char *path, uint64_t timeout_usec, struct diag *diag)
 		if (now_usec() - begin >= timeout_usec)
 			return diag_set(diag, -ETIMEDOUT, "%s did not appear within %ju s", path,
 				(uintmax_t)(timeout_usec / 1000000));
-		(void)nanosleep(&pause, NULL);
+		if (nanosleep(&pause, NULL) < 0)
+			return diag_set(diag, -EINTR, "interrupted while waiting for %s", path);
 	}
 	return 0;
 }

@@ -38,7 +38,7 @@ int mapping_info_get(const char *name, struct mapping_info *ret, struct diag *di
 	int r;
 
 	if (!task)
-		return -ENOMEM;
+		return task_unavailable(diag);
 	r = task_run(task);
 	if (r < 0 && r != -ENXIO)
 		return query_failed(r, diag);
@@ -98,7 +98,7 @@ int mapping_list_get(struct mapping_list *ret, struct diag *diag)
 	int r;
 
 	if (!task)
-		return -ENOMEM;
+		return task_unavailable(diag);
 	r = task_run(task);
 	if (r < 0)
 		return query_failed(r, diag);
@@ -135,7 +135,7 @@ static int line_get(int type, const char *name, struct mapping_line *ret, struct
 	int r;
 
 	if (!task)
-		return -ENOMEM;
+		return task_unavailable(diag);
 	/* A table has the keys of dm-integrity in it. */
 	if (!dm_task_secure_data(task) || !dm_task_no_open_count(task))
 		return -ENOMEM;
@@ -171,6 +171,29 @@ int mapping_status(const char *name, struct mapping_line *ret, struct diag *diag
 	return line_get(DM_DEVICE_STATUS, name, ret, diag);
 }
 
+int mapping_deps(const char *name, dev_t **ret, size_t *ret_n, struct diag *diag)
+{
+	_cleanup_(task_freep) struct dm_task *task = task_new(DM_DEVICE_DEPS, name);
+	struct dm_deps *deps;
+	dev_t *devices;
+	int r;
+
+	if (!task)
+		return task_unavailable(diag);
+	r = task_run(task);
+	if (r < 0)
+		return query_failed(r, diag);
+	deps = dm_task_get_deps(task);
+	devices = calloc(deps ? deps->count + 1 : 1, sizeof(*devices));
+	if (!devices)
+		return -ENOMEM;
+	for (uint32_t i = 0; deps && i < deps->count; i++)
+		devices[i] = deps->device[i];
+	*ret = devices;
+	*ret_n = deps ? deps->count : 0;
+	return 0;
+}
+
 /* -ENOENT: the kernel does not have it (yet). */
 static int target_version(const char *target, unsigned ret[3])
 {
@@ -179,7 +202,7 @@ static int target_version(const char *target, unsigned ret[3])
 	int r;
 
 	if (!task)
-		return -ENOMEM;
+		return task_unavailable(NULL);
 	r = task_run(task);
 	if (r < 0)
 		return r;
@@ -220,17 +243,13 @@ static void config_option(const char *target, char *ret, size_t size)
 int mapping_require_target(const char *target, const unsigned version[3],
 	const char *const *modules, struct diag *diag)
 {
-	static const char *const core[] = { "dm-mod", NULL };
 	unsigned have[3] = {};
 	char option[64];
 	int r;
 
 	r = target_version(target, have);
-	if (r == -ENODEV)
-		modules_load(core);
-	if (r == -ENODEV || r == -ENOENT) {
-		if (modules)
-			modules_load(modules);
+	if (r == -ENOENT && modules) {
+		modules_load(modules);
 		r = target_version(target, have);
 	}
 	config_option(target, option, sizeof(option));
@@ -240,7 +259,8 @@ int mapping_require_target(const char *target, const unsigned version[3],
 			target, option);
 	if (r == -ENODEV)
 		return diag_set(diag, -EOPNOTSUPP,
-			"this kernel has no device-mapper: it needs CONFIG_BLK_DEV_DM");
+			"device-mapper is not available, which needs CONFIG_BLK_DEV_DM: %s",
+			task_complaint());
 	if (r < 0)
 		return query_failed(r, diag);
 

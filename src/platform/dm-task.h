@@ -8,13 +8,16 @@
 #include <libdevmapper.h>
 
 #include "cleanup.h"
+#include "diag.h"
 #include "macro.h"
 
-/* A task on the named mapping (NULL: on none). NULL when memory is out. */
+/* A task on the named mapping (NULL: on none). NULL: see task_unavailable(). */
 struct dm_task *task_new(int type, const char *name);
+/* Why there is no task: -ENODEV without device-mapper or access to it, else -ENOMEM. */
+int task_unavailable(struct diag *diag);
 /* Runs it. Fails with the errno of the ioctl; no diag is set. */
 int task_run(struct dm_task *task) _must_check_;
-/* The last thing that libdevmapper complained about; "" if nothing. */
+/* The first thing that libdevmapper complained about in this task; "" if nothing. */
 const char *task_complaint(void);
 
 static inline void task_freep(struct dm_task **task)

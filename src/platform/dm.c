@@ -79,7 +79,9 @@ static int mapping_reserve(const struct mapping_spec *spec)
 {
 	_cleanup_(task_freep) struct dm_task *task = task_new(DM_DEVICE_CREATE, spec->name);
 
-	if (!task || !dm_task_set_uuid(task, spec->uuid))
+	if (!task)
+		return task_unavailable(NULL);
+	if (!dm_task_set_uuid(task, spec->uuid))
 		return -ENOMEM;
 	return task_run(task);
 }
@@ -89,7 +91,7 @@ static int mapping_load(const struct mapping_spec *spec)
 	_cleanup_(task_freep) struct dm_task *task = task_new(DM_DEVICE_RELOAD, spec->name);
 
 	if (!task)
-		return -ENOMEM;
+		return task_unavailable(NULL);
 	/* First of all: from here on libdevmapper wipes its copies, and the kernel does. */
 	if (spec->has_key && !dm_task_secure_data(task))
 		return -ENOMEM;
@@ -108,7 +110,7 @@ static int mapping_resume(const struct mapping_spec *spec)
 	int r;
 
 	if (!task)
-		return -ENOMEM;
+		return task_unavailable(NULL);
 	r = task_set_udev(task, spec->hidden, &cookie);
 	if (r < 0)
 		return r;
@@ -149,8 +151,10 @@ int mapping_remove(const char *name, bool hidden, struct diag *diag)
 	uint32_t cookie;
 	int r;
 
+	if (!task)
+		return task_unavailable(diag);
 	/* Tried again for some seconds: udev's rules open new and changed devices for a moment. */
-	if (!task || !dm_task_retry_remove(task))
+	if (!dm_task_retry_remove(task))
 		return -ENOMEM;
 	r = task_set_udev(task, hidden, &cookie);
 	if (r < 0)

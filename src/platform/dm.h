@@ -53,6 +53,9 @@ void mapping_line_done(struct mapping_line *line);
 int mapping_table(const char *name, struct mapping_line *ret, struct diag *diag) _must_check_;
 int mapping_status(const char *name, struct mapping_line *ret, struct diag *diag) _must_check_;
 
+/* The devices that its table refers to. To be freed by the caller. */
+int mapping_deps(const char *name, dev_t **ret, size_t *ret_n, struct diag *diag) _must_check_;
+
 struct mapping_spec {
 	const char *name;
 	const char *uuid;
