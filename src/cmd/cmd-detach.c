@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * detach: takes down one layer, or a stack from the top. It goes by what is live, so that it works
+ * for what is no longer configured too.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "dm.h"
+#include "run.h"
+#include "verbs.h"
+
+struct detach_opts {
+	bool stack;
+};
+
+static const struct option_def options[] = {
+	{ "stack", 0, OPTION_FLAG, offsetof(struct detach_opts, stack), NULL,
+		"also what the layer stands on, from the top down" },
+};
+
+/* Names in the order in which they are to be removed. */
+struct names {
+	char **items;
+	size_t n;
+};
+
+static void names_done(struct names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->items[i]);
+	free(names->items);
+}
+
+static int names_add(struct names *names, const char *name)
+{
+	char **items, *copy;
+
+	for (size_t i = 0; i < names->n; i++)
+		if (streq(names->items[i], name))
+			return 0;
+	items = reallocarray(names->items, names->n + 1, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	names->items = items;
+	copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	names->items[names->n++] = copy;
+	return 0;
+}
+
+/* What the configuration says. That it cannot be read, or does not have the layer, does not matter. */
+static int add_configured(struct names *names, const char *name)
+{
+	_cleanup_(stack_done) struct stack stack = {};
+	_cleanup_free_ struct layer **order = NULL;
+	struct layer *layer;
+	size_t n, errors;
+	int r;
+
+	r = config_load(NULL, LOG_LEVEL_DEBUG, &stack, &errors);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	layer = stack_find(&stack, name);
+	if (!layer)
+		return 0;
+	r = stack_order(&stack, layer, &order, &n);
+	if (r < 0)
+		return r;
+	while (n > 0) {
+		r = names_add(names, order[--n]->name);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static const struct mapping_info *list_find(const struct mapping_list *list, dev_t device)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->items[i].device == device)
+			return &list->items[i];
+	return NULL;
+}
+
+/* What is really below; names grows while it is walked, and no name enters it twice. */
+static int add_live(struct names *names, struct diag *diag)
+{
+	_cleanup_(mapping_list_done) struct mapping_list list = {};
+	int r;
+
+	r = mapping_list_get(&list, diag);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < names->n; i++) {
+		_cleanup_free_ dev_t *deps = NULL;
+		size_t n = 0;
+
+		/* A configured layer need not be active. */
+		if (mapping_deps(names->items[i], &deps, &n, NULL) < 0)
+			continue;
+		for (size_t j = 0; j < n; j++) {
+			const struct mapping_info *below = list_find(&list, deps[j]);
+
+			r = below ? names_add(names, below->name) : 0;
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int detach_stack(const char *top, struct diag *diag)
+{
+	_cleanup_(names_done) struct names names = {};
+	int r;
+
+	r = names_add(&names, top);
+	if (r >= 0)
+		r = add_configured(&names, top);
+	if (r >= 0)
+		r = add_live(&names, diag);
+	if (r < 0)
+		return r;
+
+	for (size_t i = 0; i < names.n; i++) {
+		_cleanup_(diag_done) struct diag why = {};
+
+		r = run_remove(names.items[i], &why);
+		if (r == 0)
+			continue;
+		/* Another stack may stand on a lower layer. */
+		if (r == -EBUSY && i > 0) {
+			log_notice("%s stays: %s", names.items[i], why.what ?: "in use");
+			continue;
+		}
+		diag_move(diag, &why);
+		return diag_at(diag, r, "%s", names.items[i]);
+	}
+	return 0;
+}
+
+static int detach_run(const void *opts, const char *const *args, struct diag *diag)
+{
+	const struct detach_opts *o = opts;
+	int r;
+
+	r = layer_name_check(args[0], diag);
+	if (r < 0)
+		return r;
+	if (o->stack)
+		return detach_stack(args[0], diag);
+	r = run_remove(args[0], diag);
+	return r < 0 ? diag_at(diag, r, "%s", args[0]) : 0;
+}
+
+const struct verb verb_detach = {
+	.name = "detach",
+	.args = "NAME",
+	.summary = "Take down a layer; success if it is not active",
+	.options = options,
+	.n_options = ARRAY_SIZE(options),
+	.opts_size = sizeof(struct detach_opts),
+	.n_args = 1,
+	.run = detach_run,
+};

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From files to a linked stack. Errors are logged as they are found, since there may be many.
+ */
+
+#include "config.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cmdline.h"
+#include "load.h"
+#include "parse.h"
+
+struct report {
+	enum log_level level;
+	size_t n;
+};
+
+static void report_diag(struct report *report, const struct diag *diag)
+{
+	if (diag->where)
+		log_full(report->level, "%s: %s", diag->where, diag->what ?: "not usable");
+	else
+		log_full(report->level, "%s", diag->what ?: "not usable");
+	report->n++;
+}
+
+static void on_load_error(void *userdata, const struct load_error *error)
+{
+	report_diag(userdata, &error->diag);
+}
+
+/* As systemd tells its generators and as its tools find out. */
+static bool in_initrd(void)
+{
+	const char *env = getenv("SYSTEMD_IN_INITRD");
+	bool answer;
+
+	if (env && parse_bool(env, &answer) == 0)
+		return answer;
+	return access("/etc/initrd-release", F_OK) == 0;
+}
+
+/* A word that is wrong must not keep a stack from coming up; the rest of the line counts. */
+static int apply_cmdline(struct stack *stack, struct report *report)
+{
+	_cleanup_(cmdline_done) struct cmdline cmdline = {};
+	_cleanup_(diag_done) struct diag diag = {};
+	int r;
+
+	r = cmdline_read(in_initrd(), &cmdline, &diag);
+	if (r > 0)
+		report_diag(report, &diag);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		log_full(report->level, "the kernel command line cannot be read: %s",
+			diag.what ?: "no /proc");
+	diag_done(&diag);
+
+	r = cmdline_apply(&cmdline, stack, &diag);
+	if (r > 0)
+		report_diag(report, &diag);
+	return r < 0 ? r : 0;
+}
+
+int config_load(const char *root, enum log_level level, struct stack *ret, size_t *ret_errors)
+{
+	_cleanup_(stack_done) struct stack stack = {};
+	struct report report = { .level = level };
+	const struct load_request request = {
+		.root = root,
+		.on_error = on_load_error,
+		.userdata = &report,
+	};
+	int r;
+
+	r = load_stack(&request, &stack, NULL);
+	if (r < 0)
+		return r;
+	if (!root) {
+		r = apply_cmdline(&stack, &report);
+		if (r < 0)
+			return r;
+	}
+	r = stack_link(&stack);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < stack.n_layers; i++)
+		if (stack.layers[i]->broken)
+			report_diag(&report, &stack.layers[i]->error);
+
+	*ret = stack;
+	stack = (struct stack){};
+	*ret_errors = report.n;
+	return 0;
+}
+
+int config_find(const struct stack *stack, const char *name, struct layer **ret, struct diag *diag)
+{
+	struct layer *layer = stack_find(stack, name);
+
+	if (!layer)
+		return diag_set(diag, -ENOENT, "\"%s\" is not configured", name);
+	*ret = layer;
+	return 0;
+}
+
+void config_print_devices(const struct layer *layer, const char *separator, struct buf *buf)
+{
+	for (size_t i = 0; i < layer->n_devices; i++) {
+		if (i > 0)
+			buf_puts(buf, separator);
+		if (layer->devices[i].role > 0)
+			buf_printf(buf, "%s=", layer->type->roles[layer->devices[i].role].name);
+		devref_print(&layer->devices[i].ref, buf);
+	}
+}

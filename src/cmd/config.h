@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The configuration as every verb sees it: all files, the kernel command line, and the graph.
+ */
+
+#include "log.h"
+#include "stack.h"
+
+/*
+ * Loads and links below root (NULL: of the running system, with its kernel command line). What is
+ * wrong with a file or a layer is logged at the level and the rest goes on; *ret_errors counts it.
+ */
+int config_load(
+	const char *root, enum log_level level, struct stack *ret, size_t *ret_errors) _must_check_;
+/* The layer of that name, or -ENOENT and a diag. It may be broken. */
+int config_find(const struct stack *stack, const char *name, struct layer **ret,
+	struct diag *diag) _must_check_;
+/* Appends the devices below, as "PARTLABEL=x" or with the role in front: "hash=PARTLABEL=y". */
+void config_print_devices(const struct layer *layer, const char *separator, struct buf *buf);
