@@ -11,7 +11,7 @@
 struct hash_alg {
 	const char *name;   /* crc32c, sha256, hmac-sha256 ... */
 	const char *kernel; /* the crypto API's name */
-	uint32_t size;      /* bytes of the digest */
+	uint32_t size;	    /* bytes of the digest */
 	bool keyed;
 	bool cryptographic; /* an attacker cannot forge it; a keyed one at that, if keyed */
 };

@@ -37,21 +37,21 @@ static bool has_dotdot(const char *path)
 	return false;
 }
 
-static int devref_check(enum devref_kind kind, const char *value, const char *text,
-	struct diag *diag)
+static int devref_check(
+	enum devref_kind kind, const char *value, const char *text, struct diag *diag)
 {
 	for (const char *p = text; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return diag_set(diag, -EINVAL, "device \"%s\" has a control character",
-				text);
+			return diag_set(
+				diag, -EINVAL, "device \"%s\" has a control character", text);
 	if (!*value)
 		return diag_set(diag, -EINVAL, "device \"%s\" names nothing", text);
 	if (kind == DEVREF_PATH && has_dotdot(value))
 		return diag_set(diag, -EINVAL, "device \"%s\": a path with \"..\"", text);
 	/* A link name with a slash would leave its folder; udev writes \x2f there. */
 	if (kind == DEVREF_LAYER && strchr(value, '/'))
-		return diag_set(diag, -EINVAL, "device \"%s\" is neither a path, a tag nor a layer",
-			text);
+		return diag_set(
+			diag, -EINVAL, "device \"%s\" is neither a path, a tag nor a layer", text);
 	if ((kind == DEVREF_UUID || kind == DEVREF_PARTUUID) && strchr(value, '/'))
 		return diag_set(diag, -EINVAL, "device \"%s\" is not a UUID", text);
 	return 0;
@@ -109,7 +109,7 @@ void devref_print(const struct devref *dev, struct buf *buf)
 static bool link_char_is_kept(unsigned char c)
 {
 	return c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-		(c >= 'a' && c <= 'z') || (c && strchr("#+-.:=@_", c));
+	       (c >= 'a' && c <= 'z') || (c && strchr("#+-.:=@_", c));
 }
 
 char *devref_path(const struct devref *dev)

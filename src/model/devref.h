@@ -10,13 +10,13 @@
 
 enum devref_kind {
 	DEVREF_NONE,
-	DEVREF_LAYER,     /* the name of another layer */
-	DEVREF_PATH,      /* an absolute path: a node below /dev, else a file for a loop device */
-	DEVREF_UUID,      /* UUID=, of the file system or superblock */
+	DEVREF_LAYER,	  /* the name of another layer */
+	DEVREF_PATH,	  /* an absolute path: a node below /dev, else a file for a loop device */
+	DEVREF_UUID,	  /* UUID=, of the file system or superblock */
 	DEVREF_PARTUUID,  /* PARTUUID= */
-	DEVREF_LABEL,     /* LABEL= */
+	DEVREF_LABEL,	  /* LABEL= */
 	DEVREF_PARTLABEL, /* PARTLABEL= */
-	DEVREF_ID,        /* ID=, a name in /dev/disk/by-id */
+	DEVREF_ID,	  /* ID=, a name in /dev/disk/by-id */
 	_DEVREF_KIND_MAX,
 };
 

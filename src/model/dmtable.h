@@ -21,20 +21,20 @@ enum word_kind {
 
 struct word {
 	enum word_kind kind;
-	char *text;               /* the text, or the prefix ("meta_device:"); owned */
-	const char *role;         /* DEVICE: "data", "hash" ...; static */
+	char *text;		  /* the text, or the prefix ("meta_device:"); owned */
+	const char *role;	  /* DEVICE: "data", "hash" ...; static */
 	const struct keyref *key; /* KEY: belongs to the layer */
-	const char *field;        /* UNKNOWN: name of the missing field; static */
+	const char *field;	  /* UNKNOWN: name of the missing field; static */
 };
 
 struct dmtable {
-	const char *target;       /* "crypt"; static */
-	uint64_t length_sectors;  /* of 512 bytes; 0: not known yet */
+	const char *target;	 /* "crypt"; static */
+	uint64_t length_sectors; /* of 512 bytes; 0: not known yet */
 	bool read_only;
-	struct word *words;       /* owned */
+	struct word *words; /* owned */
 	size_t n_words;
-	int error;                /* sticky, as in struct buf */
-	size_t count_at;          /* see dmtable_begin_options() */
+	int error;	 /* sticky, as in struct buf */
+	size_t count_at; /* see dmtable_begin_options() */
 	size_t n_options;
 };
 

@@ -21,8 +21,8 @@ int field_find(const struct field *fields, size_t n, const char *name)
 	return -ENOENT;
 }
 
-static int bad_word(const struct field *f, const char *text, const char *expected,
-	struct diag *diag)
+static int bad_word(
+	const struct field *f, const char *text, const char *expected, struct diag *diag)
 {
 	return diag_set(diag, -EINVAL, "%s: \"%s\" is not %s", f->name, text, expected);
 }
@@ -31,9 +31,8 @@ static int check_range(const struct field *f, uint64_t n, const char *what, stru
 {
 	if (n < f->min || (f->max && n > f->max)) {
 		if (f->max)
-			return diag_set(diag, -EINVAL,
-				"%s: %s%llu is not between %llu and %llu", f->name, what,
-				(unsigned long long)n, (unsigned long long)f->min,
+			return diag_set(diag, -EINVAL, "%s: %s%llu is not between %llu and %llu",
+				f->name, what, (unsigned long long)n, (unsigned long long)f->min,
 				(unsigned long long)f->max);
 		return diag_set(diag, -EINVAL, "%s: %s%llu is less than %llu", f->name, what,
 			(unsigned long long)n, (unsigned long long)f->min);
@@ -44,14 +43,14 @@ static int check_range(const struct field *f, uint64_t n, const char *what, stru
 static int set_number(const struct field *f, uint64_t *p, const char *text, struct diag *diag)
 {
 	uint64_t n;
-	int r = f->kind == FIELD_U64 ? parse_u64(text, &n) :
-		f->kind == FIELD_SIZE ? parse_size(text, &n) :
-					parse_usec(text, &n);
+	int r = f->kind == FIELD_U64	? parse_u64(text, &n)
+		: f->kind == FIELD_SIZE ? parse_size(text, &n)
+					: parse_usec(text, &n);
 	if (r < 0)
 		return bad_word(f, text,
-			f->kind == FIELD_U64	     ? "a number" :
-				f->kind == FIELD_SIZE ? "a size in bytes" :
-							"a time span",
+			f->kind == FIELD_U64	? "a number"
+			: f->kind == FIELD_SIZE ? "a size in bytes"
+						: "a time span",
 			diag);
 
 	r = check_range(f, n, "", diag);

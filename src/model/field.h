@@ -30,25 +30,25 @@ struct hexval {
 };
 
 enum field_flags {
-	FIELD_REQUIRED = 1 << 0,      /* a layer without it is refused */
-	FIELD_POW2 = 1 << 1,          /* a power of two */
+	FIELD_REQUIRED = 1 << 0,	/* a layer without it is refused */
+	FIELD_POW2 = 1 << 1,		/* a power of two */
 	FIELD_UNKNOWN_IS_LAST = 1 << 2, /* ENUM: an unknown word means the last, strictest choice */
-	FIELD_FROM_DISK = 1 << 3,     /* if not given, read from the superblock at activation */
-	FIELD_CREATE = 1 << 4,        /* counts only when an image is created */
-	FIELD_RESULT = 1 << 5,        /* the outcome of creating an image: not needed before */
+	FIELD_FROM_DISK = 1 << 3,	/* if not given, read from the superblock at activation */
+	FIELD_CREATE = 1 << 4,		/* counts only when an image is created */
+	FIELD_RESULT = 1 << 5,		/* the outcome of creating an image: not needed before */
 };
 
 struct field {
 	const char *name;
 	enum field_kind kind;
 	unsigned flags;
-	size_t offset;              /* within the params struct */
-	uint64_t min, max;          /* numbers: the value; strings and hex: the length; max 0: any */
-	uint64_t multiple;          /* numbers: a multiple of this; 0: any */
+	size_t offset;	   /* within the params struct */
+	uint64_t min, max; /* numbers: the value; strings and hex: the length; max 0: any */
+	uint64_t multiple; /* numbers: a multiple of this; 0: any */
 	const char *const *choices; /* ENUM: NULL-terminated words */
-	const char *dflt;           /* the default as text, applied when not set; NULL: none */
-	const char *unit;           /* "bytes", "sectors", "percent", "ms"; NULL: none */
-	const char *help;           /* one sentence for the man page */
+	const char *dflt;	    /* the default as text, applied when not set; NULL: none */
+	const char *unit;	    /* "bytes", "sectors", "percent", "ms"; NULL: none */
+	const char *help;	    /* one sentence for the man page */
 };
 
 /* The place of the field in params. */
@@ -60,8 +60,8 @@ int field_find(const struct field *fields, size_t n, const char *name);
  * Sets the field from text. For BOOL, text NULL means yes. -EINVAL and a diag that names the field
  * and the word if the value does not fit.
  */
-int field_set(const struct field *field, void *params, const char *text, struct diag *diag)
-	_must_check_;
+int field_set(
+	const struct field *field, void *params, const char *text, struct diag *diag) _must_check_;
 /* Appends the value as field_set() takes it; sizes in bytes, hex in lower case. */
 void field_print(const struct field *field, const void *params, struct buf *buf);
 bool field_equal(const struct field *field, const void *a, const void *b);

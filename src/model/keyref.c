@@ -28,16 +28,16 @@ static bool name_is_safe(const char *name)
 	return *name && *name != '.' && !strchr(name, '/');
 }
 
-static int value_check(enum keyref_kind kind, const char *value, const char *text,
-	struct diag *diag)
+static int value_check(
+	enum keyref_kind kind, const char *value, const char *text, struct diag *diag)
 {
 	for (const char *p = value; *p; p++)
 		if ((unsigned char)*p <= ' ' || *p == 0x7f)
-			return diag_set(diag, -EINVAL, "key \"%s\" has a blank or control character",
-				text);
+			return diag_set(
+				diag, -EINVAL, "key \"%s\" has a blank or control character", text);
 	if (kind == KEYREF_FILE && *value != '/')
-		return diag_set(diag, -EINVAL, "key \"%s\": the path of a key file must be absolute",
-			text);
+		return diag_set(
+			diag, -EINVAL, "key \"%s\": the path of a key file must be absolute", text);
 	if ((kind == KEYREF_CREDENTIAL || kind == KEYREF_TPM2) && !name_is_safe(value))
 		return diag_set(diag, -EINVAL, "key \"%s\": not a name of a key", text);
 	if (!*value)

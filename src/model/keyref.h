@@ -9,12 +9,12 @@
 #include "diag.h"
 
 enum keyref_kind {
-	KEYREF_NONE,       /* "-" or "none" */
-	KEYREF_FILE,       /* "file:/path" or "/path" */
+	KEYREF_NONE,	   /* "-" or "none" */
+	KEYREF_FILE,	   /* "file:/path" or "/path" */
 	KEYREF_CREDENTIAL, /* "credential:NAME" */
-	KEYREF_KEYRING,    /* "keyring:DESCRIPTION", a user or logon key */
-	KEYREF_TPM2,       /* "tpm2:NAME" */
-	KEYREF_ASK,        /* "ask": systemd's password agents; never in the sealed phase */
+	KEYREF_KEYRING,	   /* "keyring:DESCRIPTION", a user or logon key */
+	KEYREF_TPM2,	   /* "tpm2:NAME" */
+	KEYREF_ASK,	   /* "ask": systemd's password agents; never in the sealed phase */
 	_KEYREF_KIND_MAX,
 };
 

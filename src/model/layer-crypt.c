@@ -77,8 +77,8 @@ static int crypt_check(const struct layer *layer, struct diag *diag)
 			"skip: %llu sectors are not a multiple of sector-size",
 			(unsigned long long)f->skip);
 	if (f->iv_large_sectors && f->sector_size == SECTOR_SIZE)
-		return diag_set(diag, -EINVAL,
-			"iv-large-sectors: means nothing with a sector-size of 512");
+		return diag_set(
+			diag, -EINVAL, "iv-large-sectors: means nothing with a sector-size of 512");
 	if (layer->common.device_size % f->sector_size)
 		return diag_set(diag, -EINVAL, "device-size: not a multiple of sector-size");
 	return 0;

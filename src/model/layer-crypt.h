@@ -8,11 +8,11 @@
 #include "layer.h"
 
 struct crypt_fields {
-	char *cipher;         /* "aes-xts-plain64" or "capi:..." */
+	char *cipher;	      /* "aes-xts-plain64" or "capi:..." */
 	uint64_t key_bits;    /* field "size", as in crypttab */
 	uint64_t sector_size; /* bytes */
 	uint64_t offset;      /* sectors on the device below */
-	uint64_t skip;        /* sectors added to the IV */
+	uint64_t skip;	      /* sectors added to the IV */
 	bool iv_large_sectors;
 	bool same_cpu_crypt;
 	bool submit_from_crypt_cpus;

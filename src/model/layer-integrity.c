@@ -43,7 +43,8 @@ static const struct field fields[] = {
 	FIELD("offset", FIELD_U64, offset, .max = UINT64_C(1) << 52, .dflt = "0", .unit = "sectors",
 		.help = "Where the superblock lies on the device with the metadata."),
 	FIELD("journal-size", FIELD_SIZE, journal_size, .multiple = SECTOR_SIZE, .unit = "bytes",
-		.flags = FIELD_CREATE, .help = "The size of the journal; the kernel's default if not given."),
+		.flags = FIELD_CREATE,
+		.help = "The size of the journal; the kernel's default if not given."),
 	FIELD("interleave-sectors", FIELD_U64, interleave_sectors, .max = UINT64_C(1) << 31,
 		.unit = "sectors", .flags = FIELD_CREATE,
 		.help = "How much data lies between two runs of tags; 32768 if not given."),
@@ -114,12 +115,13 @@ static int check_algorithm(const struct layer *layer, struct diag *diag)
 	const struct hash_alg *alg = hash_alg_find(f->algorithm);
 
 	if (!alg)
-		return diag_set(diag, -EINVAL, "integrity-algorithm: \"%s\" is not known",
-			f->algorithm);
+		return diag_set(
+			diag, -EINVAL, "integrity-algorithm: \"%s\" is not known", f->algorithm);
 	if (alg->keyed && layer->key.kind == KEYREF_NONE)
 		return diag_set(diag, -EINVAL, "integrity-algorithm: %s needs a key", f->algorithm);
 	if (!alg->keyed && layer->key.kind != KEYREF_NONE)
-		return diag_set(diag, -EINVAL, "integrity-algorithm: %s takes no key", f->algorithm);
+		return diag_set(
+			diag, -EINVAL, "integrity-algorithm: %s takes no key", f->algorithm);
 	return 0;
 }
 
@@ -128,8 +130,8 @@ static int check_journal(const struct layer *layer, struct diag *diag)
 	const struct integrity_fields *f = integrity_fields(layer);
 
 	if (!f->journal_integrity != (f->journal_integrity_key.kind == KEYREF_NONE))
-		return diag_set(diag, -EINVAL,
-			"journal-integrity: the algorithm and its key go together");
+		return diag_set(
+			diag, -EINVAL, "journal-integrity: the algorithm and its key go together");
 	if (!f->journal_crypt != (f->journal_crypt_key.kind == KEYREF_NONE))
 		return diag_set(diag, -EINVAL, "journal-crypt: the cipher and its key go together");
 	if (f->journal_integrity) {
@@ -192,8 +194,8 @@ static bool has_meta(const struct layer *layer)
 	return layer_device(layer, "meta") != NULL;
 }
 
-static struct integrity_format make_params(const struct layer *layer, uint64_t data_sectors,
-	uint64_t meta_sectors, bool meta)
+static struct integrity_format make_params(
+	const struct layer *layer, uint64_t data_sectors, uint64_t meta_sectors, bool meta)
 {
 	const struct integrity_fields *f = integrity_fields(layer);
 
@@ -295,8 +297,7 @@ static int adopt_flags(const struct layer *layer, const struct integrity_sb *sb,
 			"the superblock has a dirty bitmap, but mode is not bitmap: the tags of "
 			"marked blocks would be recalculated");
 	if (!has_meta(layer) && !(sb->flags & INTEGRITY_SB_FIX_PADDING) != f->legacy_padding)
-		return diag_set(diag, -EMEDIUMTYPE,
-			"the superblock %s integrity-legacy-padding",
+		return diag_set(diag, -EMEDIUMTYPE, "the superblock %s integrity-legacy-padding",
 			f->legacy_padding ? "has not" : "has");
 	if (!(sb->flags & INTEGRITY_SB_FIX_HMAC) != f->legacy_hmac)
 		return diag_set(diag, -EMEDIUMTYPE, "the superblock %s integrity-legacy-hmac",
@@ -380,8 +381,8 @@ static const char *cipher_kernel_name(const char *name, char buf[static 96])
 	return buf;
 }
 
-static void keyed_option(struct dmtable *t, const char *option, const char *alg,
-	const struct keyref *key)
+static void keyed_option(
+	struct dmtable *t, const char *option, const char *alg, const struct keyref *key)
 {
 	_cleanup_(buf_done) struct buf prefix = {};
 

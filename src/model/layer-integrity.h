@@ -18,29 +18,29 @@ enum integrity_mode {
 };
 
 struct integrity_fields {
-	unsigned mode;              /* enum integrity_mode */
-	char *algorithm;            /* "crc32c", "sha256", "hmac-sha256" ... */
-	uint64_t tag_size;          /* bytes; 0: that of the algorithm */
-	uint64_t sector_size;       /* bytes */
-	uint64_t offset;            /* sectors before the superblock */
-	uint64_t journal_size;      /* bytes; 0: the kernel's default */
+	unsigned mode;	       /* enum integrity_mode */
+	char *algorithm;       /* "crc32c", "sha256", "hmac-sha256" ... */
+	uint64_t tag_size;     /* bytes; 0: that of the algorithm */
+	uint64_t sector_size;  /* bytes */
+	uint64_t offset;       /* sectors before the superblock */
+	uint64_t journal_size; /* bytes; 0: the kernel's default */
 	uint64_t interleave_sectors;
 	uint64_t buffer_sectors;
 	uint64_t journal_watermark; /* percent */
 	uint64_t journal_commit_usec;
 	uint64_t bitmap_sectors_per_bit;
 	uint64_t bitmap_flush_usec;
-	char *journal_integrity;    /* "hmac-sha256"; NULL: none */
+	char *journal_integrity; /* "hmac-sha256"; NULL: none */
 	struct keyref journal_integrity_key;
-	char *journal_crypt;        /* "ctr-aes", "cbc-aes"; NULL: none */
+	char *journal_crypt; /* "ctr-aes", "cbc-aes"; NULL: none */
 	struct keyref journal_crypt_key;
 	bool legacy_padding;
 	bool legacy_hmac;
 	bool recalculate;
 	bool recalculate_reset;
 	bool legacy_recalculate;
-	struct hexval salt; /* 16 bytes, or none */
-	uint64_t key_size;  /* bytes of the data key; 0: any */
+	struct hexval salt;	/* 16 bytes, or none */
+	uint64_t key_size;	/* bytes of the data key; 0: any */
 	struct integrity_sb sb; /* what adopt() found; not a field */
 	bool has_sb;
 };

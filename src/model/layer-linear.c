@@ -11,8 +11,12 @@
 #include "overflow.h"
 
 static const struct field fields[] = {
-	{ .name = "offset", .kind = FIELD_U64, .offset = offsetof(struct linear_fields, offset),
-		.max = UINT64_C(1) << 52, .dflt = "0", .unit = "sectors",
+	{ .name = "offset",
+		.kind = FIELD_U64,
+		.offset = offsetof(struct linear_fields, offset),
+		.max = UINT64_C(1) << 52,
+		.dflt = "0",
+		.unit = "sectors",
 		.help = "Where the range begins on the device below." },
 };
 

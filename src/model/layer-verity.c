@@ -38,8 +38,9 @@ static const char *const on_error_options[] = { NULL, "restart_on_error", "panic
 static const struct field fields[] = {
 	FIELD("root-hash", FIELD_HEX, root_hash, .min = 16, .max = 64,
 		.flags = FIELD_REQUIRED | FIELD_RESULT, .help = "The digest of the tree's top."),
-	FIELD("hash-algorithm", FIELD_STRING, hash, .min = 1, .max = VERITY_ALG_SIZE_MAX, .dflt = "sha256",
-		.flags = FIELD_FROM_DISK, .help = "The hash (*hash=* in veritytab, where no device has that name)."),
+	FIELD("hash-algorithm", FIELD_STRING, hash, .min = 1, .max = VERITY_ALG_SIZE_MAX,
+		.dflt = "sha256", .flags = FIELD_FROM_DISK,
+		.help = "The hash (*hash=* in veritytab, where no device has that name)."),
 	FIELD("salt", FIELD_HEX, salt, .max = VERITY_SALT_SIZE_MAX, .flags = FIELD_FROM_DISK,
 		.help = "Hashed with every block; - for none."),
 	FIELD("format", FIELD_U64, format, .max = 1, .dflt = "1", .flags = FIELD_FROM_DISK,
@@ -104,13 +105,14 @@ static int verity_check(const struct layer *layer, struct diag *diag)
 	const struct hash_alg *alg = hash_alg_find(f->hash);
 
 	if (!alg || alg->keyed || alg->size < 16)
-		return diag_set(diag, -EINVAL, "hash-algorithm: \"%s\" is not a hash for a tree", f->hash);
+		return diag_set(
+			diag, -EINVAL, "hash-algorithm: \"%s\" is not a hash for a tree", f->hash);
 	if (f->root_hash.size && f->root_hash.size != alg->size)
 		return diag_set(diag, -EINVAL, "root-hash: has %zu bytes, a digest of %s has %u",
 			f->root_hash.size, f->hash, alg->size);
 	if (f->on_corruption == VERITY_IGNORE && layer->common.phase == PHASE_SEALED)
-		return diag_set(diag, -EINVAL,
-			"on-corruption: ignore is not possible in the sealed phase");
+		return diag_set(
+			diag, -EINVAL, "on-corruption: ignore is not possible in the sealed phase");
 	return check_sizes(layer, diag);
 }
 
@@ -158,8 +160,8 @@ static int check_device_sizes(const struct layer *layer, const struct verity_tre
 			"the tree ends at byte %llu, but its device has %llu bytes",
 			(unsigned long long)tree->end_byte,
 			(unsigned long long)(hash_sectors * SECTOR_SIZE));
-	if (!has_hash && tree->tree_blocks && tree->start_block * tree->params.hash_block_size <
-			data_sectors * SECTOR_SIZE)
+	if (!has_hash && tree->tree_blocks &&
+		tree->start_block * tree->params.hash_block_size < data_sectors * SECTOR_SIZE)
 		return diag_set(diag, -EINVAL, "hash-offset: the tree would lie within the data");
 	return 0;
 }
@@ -338,8 +340,8 @@ static int verity_adopt(struct layer *layer, const void *data, size_t size, stru
 	return 0;
 }
 
-static void number_word(const struct layer *layer, struct dmtable *t, const char *field,
-	uint64_t value)
+static void number_word(
+	const struct layer *layer, struct dmtable *t, const char *field, uint64_t value)
 {
 	if (is_unknown(layer, field))
 		dmtable_unknown(t, "", field);
@@ -351,9 +353,9 @@ static void number_word(const struct layer *layer, struct dmtable *t, const char
 static void tree_start_word(const struct layer *layer, struct dmtable *t)
 {
 	const struct verity_fields *f = verity_fields(layer);
-	uint64_t start = f->superblock ?
-		div_round_up_u64(f->hash_offset + VERITY_SB_SIZE, f->hash_block_size) :
-		f->hash_offset / f->hash_block_size;
+	uint64_t start = f->superblock ? div_round_up_u64(f->hash_offset + VERITY_SB_SIZE,
+						 f->hash_block_size)
+				       : f->hash_offset / f->hash_block_size;
 
 	if (is_unknown(layer, "hash-block-size"))
 		dmtable_unknown(t, "", "hash-block-size");

@@ -19,20 +19,20 @@ enum verity_on_corruption {
 
 struct verity_fields {
 	struct hexval root_hash;
-	char *hash;               /* "sha256" */
+	char *hash; /* "sha256" */
 	struct hexval salt;
-	uint64_t format;          /* 0 or 1 */
+	uint64_t format;	  /* 0 or 1 */
 	uint64_t data_block_size; /* bytes */
 	uint64_t hash_block_size; /* bytes */
-	uint64_t data_blocks;     /* 0: from the superblock */
-	uint64_t hash_offset;     /* bytes on the hash device */
+	uint64_t data_blocks;	  /* 0: from the superblock */
+	uint64_t hash_offset;	  /* bytes on the hash device */
 	bool superblock;
 	uint8_t uuid[16];
 	uint64_t fec_offset; /* bytes on the FEC device */
 	uint64_t fec_roots;
-	uint64_t fec_blocks; /* covered blocks; 0: derived from the hash device */
+	uint64_t fec_blocks;	/* covered blocks; 0: derived from the hash device */
 	unsigned on_corruption; /* enum verity_on_corruption */
-	unsigned on_error;      /* 0 eio, 1 restart, 2 panic; kernel 6.12 */
+	unsigned on_error;	/* 0 eio, 1 restart, 2 panic; kernel 6.12 */
 	bool ignore_zero_blocks;
 	bool check_at_most_once;
 	bool has_sb; /* adopt() was done; not a field */
@@ -46,5 +46,5 @@ static inline struct verity_fields *verity_fields(const struct layer *layer)
 }
 
 /* The tree's geometry; data_blocks must be known. */
-int verity_layer_tree(const struct layer *layer, struct verity_tree *ret, struct diag *diag)
-	_must_check_;
+int verity_layer_tree(
+	const struct layer *layer, struct verity_tree *ret, struct diag *diag) _must_check_;

@@ -51,7 +51,8 @@ const struct field layer_common_fields[] = {
 	COMMON("noauto", FIELD_BOOL, noauto, .help = "Do not attach it at boot, only on demand."),
 	COMMON("_netdev", FIELD_BOOL, netdev,
 		.help = "The device needs the network, so the layer comes after it."),
-	COMMON("read-only", FIELD_BOOL, read_only, .help = "Make a mapping that cannot be written."),
+	COMMON("read-only", FIELD_BOOL, read_only,
+		.help = "Make a mapping that cannot be written."),
 	COMMON("discard", FIELD_BOOL, discard,
 		.help = "Pass discards down. They show which blocks are in use, and dm-integrity then "
 			"takes discarded blocks without a check."),
@@ -71,8 +72,8 @@ int layer_name_check(const char *name, struct diag *diag)
 	if (!*name)
 		return diag_set(diag, -EINVAL, "the name is empty");
 	if (strlen(name) > LAYER_NAME_MAX)
-		return diag_set(diag, -EINVAL, "name \"%.20s...\" is longer than %u characters", name,
-			LAYER_NAME_MAX);
+		return diag_set(diag, -EINVAL, "name \"%.20s...\" is longer than %u characters",
+			name, LAYER_NAME_MAX);
 	if (*name == '.' || streq(name, "control"))
 		return diag_set(diag, -EINVAL, "name \"%s\" is not possible in /dev/mapper", name);
 	for (const char *p = name; *p; p++)
@@ -95,8 +96,8 @@ static int apply_defaults(const struct field *fields, size_t n, void *params)
 	return 0;
 }
 
-int layer_new(const char *name, const struct layer_type *type, struct layer **ret,
-	struct diag *diag)
+int layer_new(
+	const char *name, const struct layer_type *type, struct layer **ret, struct diag *diag)
 {
 	int r = layer_name_check(name, diag);
 	if (r < 0)
@@ -164,8 +165,8 @@ int layer_set_device(struct layer *layer, const char *role, const char *device, 
 {
 	int index = role_find(layer->type, role);
 	if (index < 0)
-		return diag_set(diag, -EINVAL, "type %s has no device \"%s\"", layer->type->name,
-			role);
+		return diag_set(
+			diag, -EINVAL, "type %s has no device \"%s\"", layer->type->name, role);
 	if (layer_device(layer, role))
 		return diag_set(diag, -EINVAL, "device \"%s\" is given twice", role);
 
@@ -212,8 +213,8 @@ int layer_set(struct layer *layer, const char *name, const char *value, struct d
 
 	int i = field_find(layer->type->fields, layer->type->n_fields, name);
 	if (i >= 0)
-		return set_once(&layer->type->fields[i], (size_t)i, layer->params, &layer->set, value,
-			diag);
+		return set_once(&layer->type->fields[i], (size_t)i, layer->params, &layer->set,
+			value, diag);
 
 	i = field_find(layer_common_fields, layer_n_common_fields, name);
 	if (i >= 0)
@@ -223,8 +224,8 @@ int layer_set(struct layer *layer, const char *name, const char *value, struct d
 	if (value && role_find(layer->type, name) >= 0)
 		return layer_set_device(layer, name, value, diag);
 
-	return diag_set(diag, -EINVAL, "unknown option \"%s\" for type %s", name,
-		layer->type->name);
+	return diag_set(
+		diag, -EINVAL, "unknown option \"%s\" for type %s", name, layer->type->name);
 }
 
 int layer_set_option(struct layer *layer, const char *option, struct diag *diag)
@@ -252,8 +253,8 @@ static int check_required(const struct layer *layer, bool create, struct diag *d
 			continue;
 		if (create && (f->flags & FIELD_RESULT))
 			continue;
-		return diag_set(diag, -EINVAL, "type %s needs the option \"%s\"", type->name,
-			f->name);
+		return diag_set(
+			diag, -EINVAL, "type %s needs the option \"%s\"", type->name, f->name);
 	}
 	for (size_t i = 0; !create && i < type->n_roles; i++)
 		if (type->roles[i].required && !layer_device(layer, type->roles[i].name))

@@ -17,7 +17,7 @@
 #define SECTOR_SIZE  512U
 #define SECTOR_SHIFT 9U
 /* The longest name, so that the DM UUID (prefix + "-dmstack-" + name) fits its 128 bytes. */
-#define LAYER_NAME_MAX 100U
+#define LAYER_NAME_MAX	100U
 #define LAYER_ROLES_MAX 4U
 
 struct layer;
@@ -38,10 +38,10 @@ enum fail_action {
 /* The options that every layer has; described by layer_common_fields. */
 struct layer_common {
 	unsigned phase; /* enum phase */
-	unsigned fail;  /* enum fail_action */
+	unsigned fail;	/* enum fail_action */
 	uint64_t timeout_usec;
 	uint64_t device_size; /* bytes of the mapping; 0: from the device or superblock */
-	bool initrd;          /* x-initrd.attach */
+	bool initrd;	      /* x-initrd.attach */
 	bool nofail;
 	bool noauto;
 	bool netdev; /* _netdev */
@@ -63,9 +63,9 @@ enum key_need { KEY_NEVER, KEY_OPTIONAL, KEY_REQUIRED };
 
 /* Where the superblock lies: filled by layer_type.superblock. */
 struct superblock_place {
-	size_t role;     /* index of the role */
+	size_t role;	 /* index of the role */
 	uint64_t offset; /* bytes */
-	size_t size;     /* bytes */
+	size_t size;	 /* bytes */
 };
 
 /*
@@ -73,12 +73,13 @@ struct superblock_place {
  * that there is nothing to do (check, superblock) or that lengths pass through (length, below).
  */
 struct layer_type {
-	const char *name;      /* in dmstack.conf and manifests */
-	const char *dm_target; /* the kernel's name of the target */
-	unsigned version[3];   /* the least version of the target */
-	const char *summary;   /* one line for the man page */
+	const char *name;	 /* in dmstack.conf and manifests */
+	const char *dm_target;	 /* the kernel's name of the target */
+	unsigned version[3];	 /* the least version of the target */
+	const char *summary;	 /* one line for the man page */
 	const char *uuid_prefix; /* what lsblk(8) shows as TYPE */
-	const char *const *modules; /* kernel modules, NULL-terminated, beside those of algorithms */
+	const char *const
+		*modules; /* kernel modules, NULL-terminated, beside those of algorithms */
 
 	const struct field *fields;
 	size_t n_fields; /* at most 64 */
@@ -124,9 +125,9 @@ struct layer_device {
 
 /* How the file system on top is mounted, from a manifest. */
 struct mount_hint {
-	char *where;          /* "/", "/usr" ... ; owned, like the rest; may be NULL */
-	char *type;           /* "ext4"; may be NULL */
-	char *options;        /* for the bootstrap phase; may be NULL */
+	char *where;	      /* "/", "/usr" ... ; owned, like the rest; may be NULL */
+	char *type;	      /* "ext4"; may be NULL */
+	char *options;	      /* for the bootstrap phase; may be NULL */
 	char *options_sealed; /* may be NULL: then options */
 };
 
@@ -138,21 +139,21 @@ struct layer {
 	struct keyref key;
 	struct layer_common common;
 	uint64_t common_set; /* bit n: layer_common_fields[n] was given */
-	void *params;        /* type->params_size bytes */
-	uint64_t set;        /* bit n: type->fields[n] was given */
+	void *params;	     /* type->params_size bytes */
+	uint64_t set;	     /* bit n: type->fields[n] was given */
 
-	char *where;       /* "file:line" or "file: $.layers[0]", for messages */
-	char *source_path; /* the file, for SourcePath= */
-	char *stack_name;  /* the manifest's name, or NULL */
-	uint64_t generation; /* the manifest's rollback number, 0 without one */
+	char *where;		  /* "file:line" or "file: $.layers[0]", for messages */
+	char *source_path;	  /* the file, for SourcePath= */
+	char *stack_name;	  /* the manifest's name, or NULL */
+	uint64_t generation;	  /* the manifest's rollback number, 0 without one */
 	struct mount_hint *mount; /* on a top layer; may be NULL */
 
 	struct diag error; /* set by stack_link() on a layer that cannot be used */
 	bool broken;
-	bool finished; /* layer_finish() was done */
+	bool finished;	     /* layer_finish() was done */
 	unsigned n_users;    /* layers above; set by stack_link() */
 	uint32_t block_size; /* logical, in bytes, of the mapping; set by stack_link() */
-	unsigned mark;    /* for walks over the graph */
+	unsigned mark;	     /* for walks over the graph */
 };
 
 /* The table of types, NULL-terminated: layer-types.c. */
@@ -162,8 +163,8 @@ const struct layer_type *layer_type_find(const char *name);
 /* -EINVAL: a name that is empty, too long, or has characters other than A-Za-z0-9#+-.:=@_ */
 int layer_name_check(const char *name, struct diag *diag) _must_check_;
 /* All fields have their defaults. */
-int layer_new(const char *name, const struct layer_type *type, struct layer **ret, struct diag *diag)
-	_must_check_;
+int layer_new(const char *name, const struct layer_type *type, struct layer **ret,
+	struct diag *diag) _must_check_;
 struct layer *layer_free(struct layer *layer);
 DEFINE_FREEP(struct layer, layer_free)
 
@@ -173,10 +174,10 @@ DEFINE_FREEP(struct layer, layer_free)
  */
 int layer_set_option(struct layer *layer, const char *option, struct diag *diag) _must_check_;
 /* The same in two pieces; value NULL for a bare word. */
-int layer_set(struct layer *layer, const char *name, const char *value, struct diag *diag)
-	_must_check_;
-int layer_set_device(struct layer *layer, const char *role, const char *device, struct diag *diag)
-	_must_check_;
+int layer_set(
+	struct layer *layer, const char *name, const char *value, struct diag *diag) _must_check_;
+int layer_set_device(
+	struct layer *layer, const char *role, const char *device, struct diag *diag) _must_check_;
 /* What all options together must be. Later calls do nothing. */
 int layer_finish(struct layer *layer, struct diag *diag) _must_check_;
 /* The same for a layer whose image is still to be made: no devices, no results such as a root hash. */
@@ -194,8 +195,8 @@ int layer_length(const struct layer *layer, const uint64_t below[LAYER_ROLES_MAX
 int layer_below(const struct layer *layer, uint64_t sectors, uint64_t ret_below[LAYER_ROLES_MAX],
 	struct diag *diag) _must_check_;
 /* length_sectors 0: not known; the table can then be printed but not loaded. */
-int layer_table(const struct layer *layer, uint64_t length_sectors, struct dmtable *ret)
-	_must_check_;
+int layer_table(
+	const struct layer *layer, uint64_t length_sectors, struct dmtable *ret) _must_check_;
 bool layer_is_read_only(const struct layer *layer);
 /* The logical block size in bytes that the type itself asks for; at least 512. */
 uint32_t layer_block_size(const struct layer *layer);

@@ -35,7 +35,8 @@ static int append_waits(struct plan *plan, struct layer *layer)
 	for (size_t i = 0; i < layer->n_devices; i++) {
 		if (layer->devices[i].layer)
 			continue;
-		int r = append(plan, (struct step){ .kind = STEP_WAIT, .layer = layer, .device = i });
+		int r = append(
+			plan, (struct step){ .kind = STEP_WAIT, .layer = layer, .device = i });
 		if (r < 0)
 			return r;
 	}
@@ -48,15 +49,14 @@ static int append_key(struct plan *plan, struct layer *layer, enum step_kind kin
 
 	if (!description)
 		return -ENOMEM;
-	return append(plan, (struct step){
-				    .kind = kind,
-				    .layer = layer,
-				    .key = &layer->key,
-				    .key_size = layer->type->key_size ?
-					    layer->type->key_size(layer) :
-					    0,
-				    .key_description = description,
-			    });
+	return append(
+		plan, (struct step){
+			      .kind = kind,
+			      .layer = layer,
+			      .key = &layer->key,
+			      .key_size = layer->type->key_size ? layer->type->key_size(layer) : 0,
+			      .key_description = description,
+		      });
 }
 
 static int append_layer(struct plan *plan, struct layer *layer)

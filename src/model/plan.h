@@ -22,10 +22,10 @@ enum step_kind {
 struct step {
 	enum step_kind kind;
 	struct layer *layer;
-	size_t device;            /* WAIT: index into layer->devices */
+	size_t device;		  /* WAIT: index into layer->devices */
 	const struct keyref *key; /* KEY */
-	size_t key_size;          /* KEY: bytes; 0: as many as there are */
-	char *key_description;    /* KEY, UNKEY: in the kernel keyring; owned */
+	size_t key_size;	  /* KEY: bytes; 0: as many as there are */
+	char *key_description;	  /* KEY, UNKEY: in the kernel keyring; owned */
 };
 
 struct plan {
@@ -35,8 +35,8 @@ struct plan {
 
 void plan_done(struct plan *plan);
 /* The layer and all below, bottom first. -EINVAL: a layer is broken, with its diag. */
-int plan_attach(const struct stack *stack, struct layer *top, struct plan *ret, struct diag *diag)
-	_must_check_;
+int plan_attach(const struct stack *stack, struct layer *top, struct plan *ret,
+	struct diag *diag) _must_check_;
 /* The layer alone. Lower layers have units (or calls) of their own. */
 int plan_detach(struct layer *layer, struct plan *ret, struct diag *diag) _must_check_;
 /* One line a step, numbered; tables masked. */

@@ -139,8 +139,8 @@ static int link_devices(const struct stack *stack, struct layer *layer, struct d
  * dm-integrity and dm-verity cannot work in smaller blocks than the device below has; dm-crypt and
  * dm-linear can, and hand the larger blocks up.
  */
-static int check_block_sizes(const struct layer *layer, const struct layer *below,
-	struct diag *diag)
+static int check_block_sizes(
+	const struct layer *layer, const struct layer *below, struct diag *diag)
 {
 	if (!layer->type->superblock || layer_block_size(layer) >= below->block_size)
 		return 0;
@@ -317,8 +317,8 @@ static int link_order(struct order *order)
 		struct layer *layer = order->layers[i];
 		struct diag diag = {};
 
-		if (!layer->broken && (layer_finish(layer, &diag) < 0 ||
-					      check_edges(layer, &diag) < 0))
+		if (!layer->broken &&
+			(layer_finish(layer, &diag) < 0 || check_edges(layer, &diag) < 0))
 			layer_break(layer, &diag);
 		diag_done(&diag);
 		n_broken += layer->broken;

@@ -33,7 +33,7 @@ int stack_link(struct stack *stack) _must_check_;
  * The layers below and including top, each after all that it stands on. *ret is an array of
  * *ret_n pointers, to be freed by the caller; the layers are not.
  */
-int stack_order(const struct stack *stack, struct layer *top, struct layer ***ret, size_t *ret_n)
-	_must_check_;
+int stack_order(const struct stack *stack, struct layer *top, struct layer ***ret,
+	size_t *ret_n) _must_check_;
 /* The physical device at the bottom of the data chain. */
 const struct layer_device *stack_base(const struct layer *top);

@@ -42,8 +42,8 @@ static void test_key_round_trip(void **state)
 
 static void test_key_refused(void **state)
 {
-	static const char *const words[] = { "", "file:", "file:relative", "key.bin", "tpm2:",
-		"tpm2:../x", "tpm2:a/b", "credential:.", "credential:", "keyring:", "ASK",
+	static const char *const words[] = { "", "file:", "file:relative", "key.bin",
+		"tpm2:", "tpm2:../x", "tpm2:a/b", "credential:.", "credential:", "keyring:", "ASK",
 		"credential:a\x01z", "file:/a b" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
@@ -82,8 +82,8 @@ static void test_device_path(void **state)
 		assert_string_equal(path, cases[i].path);
 		devref_print(&dev, &text);
 		assert_string_equal(buf_str(&text), cases[i].text);
-		assert_int_equal(devref_is_file(&dev), cases[i].text[0] == '/' &&
-				!startswith(cases[i].text, "/dev/"));
+		assert_int_equal(devref_is_file(&dev),
+			cases[i].text[0] == '/' && !startswith(cases[i].text, "/dev/"));
 	}
 }
 

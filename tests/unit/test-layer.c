@@ -127,8 +127,9 @@ static void test_refused(void **state)
 			"sealed" },
 		{ "integrity", "data=/dev/a integrity-algorithm=sha256 bitmap-flush-time=1s",
 			"bitmap" },
-		{ "integrity", "data=/dev/a integrity-algorithm=sha256 journal-integrity=sha256 "
-			       "journal-integrity-key=/k",
+		{ "integrity",
+			"data=/dev/a integrity-algorithm=sha256 journal-integrity=sha256 "
+			"journal-integrity-key=/k",
 			"keyed" },
 		{ "integrity", "data=/dev/a integrity-algorithm=sha256 journal-crypt=cbc-aes",
 			"key" },

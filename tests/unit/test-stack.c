@@ -34,10 +34,11 @@ static void test_three_layers(void **state)
 	size_t n = 0;
 
 	/* Written top first: order in the file does not matter. */
-	struct layer *root = add(&stack, "root verity data=c hash=/dev/h superblock=no data-blocks=8 "
-					 "root-hash=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-					 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa x-initrd.attach sealed "
-					 "fail=halt");
+	struct layer *root =
+		add(&stack, "root verity data=c hash=/dev/h superblock=no data-blocks=8 "
+			    "root-hash=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+			    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa x-initrd.attach sealed "
+			    "fail=halt");
 	struct layer *c = add(&stack, "c crypt data=/dev/mapper/i key=/k sector-size=4096");
 	struct layer *i = add(&stack, "i integrity data=PARTLABEL=p integrity-algorithm=sha256 "
 				      "sector-size=4096");
