@@ -15,6 +15,7 @@
 #include "cleanup.h"
 #include "crc.h"
 #include "digest.h"
+#include "sha256-lanes.h"
 
 #define PREFIX_MAX     256
 #define HMAC_BLOCK_MAX 256
@@ -57,6 +58,11 @@ struct digest {
 	XXH64_state_t *xxh_base, *xxh_work;
 	uint32_t crc_base;
 	bool keyed;
+	/* For many messages side by side; only of SHA-256. The states are as secret as the key. */
+	unsigned lanes; /* 0: this algorithm or CPU has none */
+	struct sha256_start lanes_start, lanes_outer;
+	uint8_t prefix[PREFIX_MAX];
+	size_t prefix_size;
 };
 
 /* hmac(X) or hmac-X gives X and true. */
@@ -112,6 +118,7 @@ struct digest *digest_free(struct digest *digest)
 	EVP_MD_free(digest->md);
 	(void)XXH64_freeState(digest->xxh_base);
 	(void)XXH64_freeState(digest->xxh_work);
+	wipe(digest, sizeof(*digest));
 	free(digest);
 	return NULL;
 }
@@ -140,14 +147,23 @@ static int start_md(struct digest *d)
 	return EVP_DigestInit_ex2(d->start, d->md, shorter ? params : NULL) == 1 ? 0 : -EOPNOTSUPP;
 }
 
+struct pad {
+	EVP_MD_CTX *ctx;
+	struct sha256_start *lanes;
+	uint8_t byte;
+};
+
 static int start_pad(
-	const struct digest *d, EVP_MD_CTX *ctx, const uint8_t *block, size_t size, uint8_t pad)
+	const struct digest *d, const struct pad *pad, const uint8_t *block, size_t size)
 {
+	EVP_MD_CTX *ctx = pad->ctx;
 	uint8_t padded[HMAC_BLOCK_MAX];
 	int r = 0;
 
 	for (size_t i = 0; i < size; i++)
-		padded[i] = block[i] ^ pad;
+		padded[i] = block[i] ^ pad->byte;
+	if (d->lanes)
+		sha256_start_block(pad->lanes, padded);
 	if (EVP_DigestInit_ex2(ctx, d->md, NULL) != 1 || EVP_DigestUpdate(ctx, padded, size) != 1)
 		r = -EIO;
 	wipe(padded, sizeof(padded));
@@ -159,6 +175,8 @@ static int start_hmac(struct digest *d, const struct secret *key)
 {
 	uint8_t block[HMAC_BLOCK_MAX] = {};
 	size_t size = (size_t)EVP_MD_get_block_size(d->md);
+	const struct pad inner = { d->start, &d->lanes_start, 0x36 };
+	const struct pad outer = { d->outer, &d->lanes_outer, 0x5c };
 	int r = 0;
 
 	if (size == 0 || size > sizeof(block))
@@ -168,9 +186,9 @@ static int start_hmac(struct digest *d, const struct secret *key)
 	else if (EVP_Digest(secret_peek(key), secret_size(key), block, NULL, d->md, NULL) != 1)
 		r = -EIO;
 	if (r == 0)
-		r = start_pad(d, d->start, block, size, 0x36);
+		r = start_pad(d, &inner, block, size);
 	if (r == 0)
-		r = start_pad(d, d->outer, block, size, 0x5c);
+		r = start_pad(d, &outer, block, size);
 	wipe(block, sizeof(block));
 	return r;
 }
@@ -222,6 +240,9 @@ int digest_new(const char *alg, const struct secret *key, struct digest **ret)
 		return -ENOMEM;
 	d->alg = found;
 	d->keyed = keyed;
+	d->lanes = streq(found->name, "sha256") ? sha256_lanes() : 0;
+	sha256_start_init(&d->lanes_start);
+	sha256_start_init(&d->lanes_outer);
 	if (!alloc_states(d))
 		return -ENOMEM;
 	int r = start_states(d, key);
@@ -242,6 +263,11 @@ int digest_clone(const struct digest *digest, struct digest **ret)
 	d->alg = digest->alg;
 	d->keyed = digest->keyed;
 	d->crc_base = digest->crc_base;
+	d->lanes = digest->lanes;
+	d->lanes_start = digest->lanes_start;
+	d->lanes_outer = digest->lanes_outer;
+	d->prefix_size = digest->prefix_size;
+	memcpy(d->prefix, digest->prefix, digest->prefix_size);
 	if (!alloc_states(d))
 		return -ENOMEM;
 	if (digest->xxh_base)
@@ -263,6 +289,9 @@ int digest_set_prefix(struct digest *digest, const void *data, size_t size)
 {
 	if (size > PREFIX_MAX)
 		return -EINVAL;
+	if (size > 0)
+		memcpy(digest->prefix, data, size);
+	digest->prefix_size = size;
 	switch (digest->alg->kind) {
 	case KIND_MD:
 		if (EVP_MD_CTX_copy_ex(digest->base, digest->start) != 1 ||
@@ -346,4 +375,63 @@ int digest_data(struct digest *digest, const void *data, size_t size, uint8_t *r
 	const struct iovec iov = { .iov_base = (void *)data, .iov_len = size };
 
 	return digest_vec(digest, &iov, 1, ret);
+}
+
+/* The outer hashes of an HMAC are many messages of one length again. */
+static void lanes_outer(const struct digest *d, size_t n, uint8_t *ret, size_t ret_stride)
+{
+	uint8_t inner[SHA256_LANES_MAX * SHA256_SIZE];
+
+	for (size_t i = 0; i < n; i++)
+		memcpy(inner + i * SHA256_SIZE, ret + i * ret_stride, SHA256_SIZE);
+	sha256_lanes_run(d->lanes, &d->lanes_outer,
+		&(struct sha256_messages){
+			.prefix = d->prefix, /* of size 0 */
+			.heads = d->prefix,
+			.data = inner,
+			.data_size = SHA256_SIZE,
+			.n = n,
+		},
+		ret, ret_stride);
+}
+
+static void blocks_lanes(
+	const struct digest *d, const struct digest_blocks *b, uint8_t *ret, size_t ret_stride)
+{
+	struct sha256_messages m = {
+		.prefix = d->prefix,
+		.prefix_size = d->prefix_size,
+		.heads = b->head_size ? b->heads : d->prefix,
+		.head_size = b->head_size,
+		.data = b->data,
+		.data_size = b->data_size,
+		.n = b->n,
+	};
+
+	sha256_lanes_run(d->lanes, &d->lanes_start, &m, ret, ret_stride);
+	for (size_t i = 0; d->keyed && i < b->n; i += d->lanes)
+		lanes_outer(d, MIN((size_t)d->lanes, b->n - i), ret + i * ret_stride, ret_stride);
+}
+
+int digest_blocks(
+	struct digest *digest, const struct digest_blocks *b, uint8_t *ret, size_t ret_stride)
+{
+	/* A few messages are not worth idle lanes. */
+	if (digest->lanes && b->n >= digest->lanes / 4 && b->data_size >= SHA256_BLOCK_SIZE &&
+		digest->prefix_size + b->head_size <= PREFIX_MAX) {
+		blocks_lanes(digest, b, ret, ret_stride);
+		return 0;
+	}
+	for (size_t i = 0; i < b->n; i++) {
+		const struct iovec iov[] = {
+			{ (void *)((const uint8_t *)b->heads + i * b->head_size), b->head_size },
+			{ (void *)((const uint8_t *)b->data + i * b->data_size), b->data_size },
+		};
+		bool headless = b->head_size == 0;
+		int r = digest_vec(digest, iov + headless, headless ? 1 : 2, ret + i * ret_stride);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
