@@ -28,7 +28,7 @@ struct damage {
 
 struct filter_args {
 	/*
-	 * Finished. FILTER_CREATE: verity's finish sets the root hash (verity_params.root_hash,
+	 * Finished. FILTER_CREATE: verity's finish sets the root hash (verity_fields.root_hash,
 	 * marked as given). FILTER_READ: fields that were not given are filled in from the
 	 * superblock. Must outlive the device.
 	 */

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Data and tags of dm-integrity. The device below is a row of areas, each with the tags of its
+ * data in front of it; with a metadata device there is one area, and its tags are over there.
+ *
+ *	| superblock | journal | tags 0 | data 0 | tags 1 | data 1 | ...
+ *
+ * A tag is H(salt, LE64 number of the block's first 512-byte sector, data), cut or padded with
+ * zeros to the tag size. Tags lie back to back, so chunks share blocks of the device below; the
+ * assembler sees to that. Source: the kernel's admin-guide/device-mapper/dm-integrity.rst.
+ */
+
+#include <string.h>
+
+#include "bytes.h"
+#include "filter-integrity.h"
+#include "integrity-sb.h"
+
+/* The largest block; what is written as zeros is hashed from here. */
+static const uint8_t zeros[4096];
+
+int integrity_context_make(void *userdata, void **ret)
+{
+	struct integrity_vdev *v = userdata;
+	struct integrity_context *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->tags = malloc(integrity_piece_size(v) / v->vdev.block_size * v->geo.tag_size);
+	r = c->tags ? digest_clone(v->digest, &c->digest) : -ENOMEM;
+	if (r < 0) {
+		integrity_context_destroy(c);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+void integrity_context_destroy(void *context)
+{
+	struct integrity_context *c = context;
+
+	if (!c)
+		return;
+	digest_free(c->digest);
+	free(c->tags);
+	free(c);
+}
+
+static int make_tag(struct integrity_vdev *v, struct digest *digest, const void *data,
+	uint64_t sector, uint8_t *ret)
+{
+	uint8_t number[8], full[DIGEST_SIZE_MAX];
+	struct iovec pieces[] = {
+		{ .iov_base = number, .iov_len = sizeof(number) },
+		{ .iov_base = (void *)(uintptr_t)data, .iov_len = v->vdev.block_size },
+	};
+	size_t n = MIN((size_t)v->geo.tag_size, digest_size(digest));
+	int r;
+
+	put_le64(number, sector);
+	r = digest_vec(digest, pieces, ARRAY_SIZE(pieces), full);
+	if (r < 0)
+		return r;
+	memcpy(ret, full, n);
+	memset(ret + n, 0, v->geo.tag_size - n);
+	return 0;
+}
+
+/* How many of len bytes lie together in one area, and are no more than a context has room for. */
+static uint64_t piece_length(const struct integrity_vdev *v, uint64_t len, uint64_t offset)
+{
+	uint64_t area = SECTOR_SIZE * (UINT64_C(1) << v->geo.log2_interleave_sectors);
+
+	len = MIN(len, integrity_piece_size(v));
+	return v->geo.has_meta ? len : MIN(len, area - (offset & (area - 1)));
+}
+
+static int write_piece(struct integrity_vdev *v, struct integrity_context *c, const uint8_t *data,
+	uint64_t len, uint64_t offset)
+{
+	uint64_t sector = offset >> SECTOR_SHIFT, n = len / v->vdev.block_size;
+	uint32_t size = v->vdev.block_size, step = size >> SECTOR_SHIFT;
+	int r;
+
+	r = vdev_write(v->data, data, len, integrity_data_sector(&v->geo, sector) * SECTOR_SIZE);
+	for (uint64_t i = 0; i < n && r >= 0; i++)
+		r = make_tag(v, c->digest, data ? data + i * size : zeros, sector + i * step,
+			c->tags + i * v->geo.tag_size);
+	if (r < 0)
+		return r;
+	return block_assembler_put(
+		v->sink, c->tags, n * v->geo.tag_size, integrity_tag_byte(&v->geo, sector));
+}
+
+int integrity_write(struct vdev *vdev, const void *data, uint64_t len, uint64_t offset)
+{
+	struct integrity_vdev *v = integrity_vdev(vdev);
+	const uint8_t *from = data;
+	void *context;
+	int r;
+
+	r = write_map_add(&v->written, offset, len);
+	if (r < 0)
+		return r;
+	r = context_pool_get(&v->pool, &context);
+	if (r < 0)
+		return r;
+	for (uint64_t done = 0, n; done < len && r >= 0; done += n) {
+		n = piece_length(v, len - done, offset + done);
+		r = write_piece(v, context, from ? from + done : NULL, n, offset + done);
+	}
+	context_pool_put(&v->pool, context);
+	return r;
+}
+
+static void report_block(struct integrity_vdev *v, uint64_t offset)
+{
+	if (!v->report)
+		return;
+	v->report(v->userdata, &(struct damage){
+				       .layer = v->layer,
+				       .part = "data",
+				       .offset = offset,
+				       .length = v->vdev.block_size,
+				       .what = "data and tag do not belong together",
+			       });
+}
+
+/* 1: all tags are right; 0: some are not, and were reported. */
+static int check_piece(struct integrity_vdev *v, struct integrity_context *c, const uint8_t *data,
+	uint64_t len, uint64_t offset)
+{
+	uint64_t sector = offset >> SECTOR_SHIFT, n = len / v->vdev.block_size;
+	uint32_t size = v->vdev.block_size, step = size >> SECTOR_SHIFT;
+	uint8_t tag[INTEGRITY_TAG_SIZE_MAX];
+	int good = 1, r;
+
+	r = vdev_read_bytes(
+		v->meta, c->tags, n * v->geo.tag_size, integrity_tag_byte(&v->geo, sector));
+	if (r < 0)
+		return r;
+	for (uint64_t i = 0; i < n; i++) {
+		r = make_tag(v, c->digest, data + i * size, sector + i * step, tag);
+		if (r < 0)
+			return r;
+		if (memcmp(tag, c->tags + i * v->geo.tag_size, v->geo.tag_size) == 0)
+			continue;
+		report_block(v, offset + i * size);
+		good = 0;
+	}
+	return good;
+}
+
+static int read_piece(struct integrity_vdev *v, struct integrity_context *c, uint8_t *ret,
+	uint64_t len, uint64_t offset)
+{
+	int r;
+
+	r = vdev_read(v->data, ret, len,
+		integrity_data_sector(&v->geo, offset >> SECTOR_SHIFT) * SECTOR_SIZE);
+	if (r < 0 || v->mode == FILTER_CREATE)
+		return r;
+	r = check_piece(v, c, ret, len, offset);
+	return r == 0 ? -EILSEQ : r;
+}
+
+int integrity_read(struct vdev *vdev, void *ret, uint64_t len, uint64_t offset)
+{
+	struct integrity_vdev *v = integrity_vdev(vdev);
+	bool damaged = false;
+	uint8_t *to = ret;
+	void *context;
+	int r;
+
+	r = context_pool_get(&v->pool, &context);
+	if (r < 0)
+		return r;
+	/* All of it, so that every damaged block is told. */
+	for (uint64_t done = 0, n; done < len; done += n) {
+		n = piece_length(v, len - done, offset + done);
+		r = read_piece(v, context, to + done, n, offset + done);
+		if (r == -EILSEQ)
+			damaged = true;
+		else if (r < 0)
+			break;
+	}
+	context_pool_put(&v->pool, context);
+	if (r < 0 && r != -EILSEQ)
+		return r;
+	return damaged ? -EILSEQ : 0;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Threads that take the next chunk until there is none, an error has happened or the user has had enough.
+ */
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "overflow.h"
+#include "pipeline.h"
+
+#define THREADS_MAX 256U
+/* Zero stretches at least this long are written as zeros, so that they can stay holes. */
+#define ZERO_GRANULE 65536U
+
+struct job {
+	const struct pipeline *pipeline;
+	struct vdev *from; /* of a write: the input; else the top */
+	struct vdev *to;   /* NULL: verify */
+	uint64_t size;
+	size_t chunk_size;
+	uint32_t granule;
+	/* Works on one chunk with a buffer of chunk_size bytes. */
+	int (*work)(struct job *job, uint8_t *buffer, uint64_t len, uint64_t offset);
+
+	atomic_uint_fast64_t next;
+	pthread_mutex_t lock; /* of what follows */
+	uint64_t done;
+	uint64_t damaged;
+	int error;
+	bool error_is_read;
+	uint64_t error_offset;
+};
+
+unsigned pipeline_threads(const struct pipeline *p)
+{
+	cpu_set_t set;
+
+	if (p->threads > 0)
+		return MIN(p->threads, THREADS_MAX);
+	CPU_ZERO(&set);
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 1;
+	return MAX(MIN((unsigned)CPU_COUNT(&set), THREADS_MAX), 1U);
+}
+
+static void job_fail(struct job *job, int error, bool is_read, uint64_t offset)
+{
+	(void)pthread_mutex_lock(&job->lock);
+	if (job->error >= 0) {
+		job->error = error;
+		job->error_is_read = is_read;
+		job->error_offset = offset;
+	}
+	(void)pthread_mutex_unlock(&job->lock);
+	/* No other chunk is begun. */
+	atomic_store(&job->next, job->size);
+}
+
+static void job_progress(struct job *job, uint64_t len)
+{
+	const struct pipeline *p = job->pipeline;
+
+	(void)pthread_mutex_lock(&job->lock);
+	job->done += len;
+	if (p->progress)
+		p->progress(p->userdata, job->done, job->size);
+	(void)pthread_mutex_unlock(&job->lock);
+}
+
+/* Takes the next chunk. Not a plain addition, so that a stopped job stays stopped. */
+static bool job_next(struct job *job, uint64_t *ret_offset)
+{
+	uint64_t offset = atomic_load(&job->next), next;
+
+	do {
+		if (offset >= job->size)
+			return false;
+		next = offset + MIN((uint64_t)job->chunk_size, job->size - offset);
+	} while (!atomic_compare_exchange_weak(&job->next, &offset, next));
+	*ret_offset = offset;
+	return true;
+}
+
+static void *job_thread(void *userdata)
+{
+	struct job *job = userdata;
+	const volatile sig_atomic_t *cancel = job->pipeline->cancel;
+	_cleanup_free_ uint8_t *buffer = aligned_alloc(4096, job->chunk_size);
+	uint64_t offset;
+
+	if (!buffer) {
+		job_fail(job, -ENOMEM, false, 0);
+		return NULL;
+	}
+	while (job_next(job, &offset)) {
+		uint64_t len = MIN((uint64_t)job->chunk_size, job->size - offset);
+
+		if (cancel && *cancel) {
+			job_fail(job, -ECANCELED, false, offset);
+			break;
+		}
+		if (job->work(job, buffer, len, offset) < 0)
+			break;
+		job_progress(job, len);
+	}
+	return NULL;
+}
+
+static int job_error(const struct job *job, struct diag *diag)
+{
+	const struct vdev *v = job->error_is_read ? job->from : job->to;
+
+	if (job->error >= 0)
+		return 0;
+	if (job->error == -ECANCELED)
+		return diag_set(diag, job->error, "interrupted");
+	return diag_set(diag, job->error, "%s: cannot %s at byte %ju: %s",
+		v && v->name ? v->name : "image", job->error_is_read ? "read" : "write",
+		(uintmax_t)job->error_offset,
+		job->error == -EILSEQ ? "the data is damaged" : strerror(-job->error));
+}
+
+static int job_run(struct job *job, struct diag *diag)
+{
+	unsigned n = pipeline_threads(job->pipeline), started = 0;
+	pthread_t threads[THREADS_MAX];
+
+	job->chunk_size = job->pipeline->chunk_size ? job->pipeline->chunk_size : VDEV_CHUNK_SIZE;
+	if (!is_pow2(job->chunk_size) || job->chunk_size < 4096)
+		return diag_set(diag, -EINVAL, "%zu bytes is no chunk size", job->chunk_size);
+	n = (unsigned)MIN((uint64_t)n, div_round_up_u64(job->size, job->chunk_size));
+	atomic_init(&job->next, 0);
+	(void)pthread_mutex_init(&job->lock, NULL);
+
+	/* This thread is one of them, so a machine without more threads still gets there. */
+	for (; started + 1 < n; started++)
+		if (pthread_create(&threads[started], NULL, job_thread, job) != 0)
+			break;
+	(void)job_thread(job);
+	for (unsigned i = 0; i < started; i++)
+		(void)pthread_join(threads[i], NULL);
+
+	(void)pthread_mutex_destroy(&job->lock);
+	return job_error(job, diag);
+}
+
+/* Writes a piece of the buffer, its zero stretches as such. */
+static int write_sparse(struct job *job, const uint8_t *data, uint64_t len, uint64_t offset)
+{
+	uint64_t done = 0;
+
+	while (done < len) {
+		uint64_t n = MIN((uint64_t)job->granule, len - done);
+		bool zero = bytes_are_zero(data + done, n);
+		int r;
+
+		while (done + n < len) {
+			uint64_t more = MIN((uint64_t)job->granule, len - done - n);
+
+			if (bytes_are_zero(data + done + n, more) != zero)
+				break;
+			n += more;
+		}
+		r = vdev_write(job->to, zero ? NULL : data + done, n, offset + done);
+		if (r < 0) {
+			job_fail(job, r, false, offset + done);
+			return r;
+		}
+		done += n;
+	}
+	return 0;
+}
+
+/* Reads the input, zeros behind its end. */
+static int read_input(struct job *job, uint8_t *buffer, uint64_t len, uint64_t offset)
+{
+	uint64_t have = offset < job->from->size_bytes ? job->from->size_bytes - offset : 0;
+	uint64_t n = MIN(len, have);
+	int r;
+
+	r = vdev_read(job->from, buffer, n, offset);
+	if (r < 0) {
+		job_fail(job, r, true, offset);
+		return r;
+	}
+	memset(buffer + n, 0, len - n);
+	return 0;
+}
+
+static int write_work(struct job *job, uint8_t *buffer, uint64_t len, uint64_t offset)
+{
+	uint64_t known, have = 0;
+	int r;
+
+	if (offset < job->from->size_bytes)
+		have = MIN(len, job->from->size_bytes - offset);
+	if (have == 0 || (vdev_is_hole(job->from, have, offset, &known) && known == have)) {
+		r = vdev_write(job->to, NULL, len, offset);
+		if (r < 0)
+			job_fail(job, r, false, offset);
+		return r;
+	}
+	r = read_input(job, buffer, len, offset);
+	return r < 0 ? r : write_sparse(job, buffer, len, offset);
+}
+
+static int extract_work(struct job *job, uint8_t *buffer, uint64_t len, uint64_t offset)
+{
+	/* The last block may be longer than what is wanted of it. */
+	uint64_t whole = align_up_u64(len, job->from->block_size);
+	int r;
+
+	r = vdev_read(job->from, buffer, whole, offset);
+	if (r < 0) {
+		job_fail(job, r, true, offset);
+		return r;
+	}
+	return write_sparse(job, buffer, len, offset);
+}
+
+/* Finds which blocks of a damaged chunk can be read. */
+static int verify_blocks(struct job *job, uint8_t *buffer, uint64_t len, uint64_t offset)
+{
+	uint32_t block = job->from->block_size;
+	uint64_t damaged = 0;
+
+	for (uint64_t done = 0; done < len; done += block) {
+		int r = vdev_read(job->from, buffer, block, offset + done);
+
+		if (r == -EILSEQ)
+			damaged += block;
+		else if (r < 0)
+			return r;
+	}
+	(void)pthread_mutex_lock(&job->lock);
+	job->damaged += damaged;
+	(void)pthread_mutex_unlock(&job->lock);
+	return 0;
+}
+
+static int verify_work(struct job *job, uint8_t *buffer, uint64_t len, uint64_t offset)
+{
+	int r;
+
+	r = vdev_read(job->from, buffer, len, offset);
+	if (r == -EILSEQ)
+		r = verify_blocks(job, buffer, len, offset);
+	if (r < 0)
+		job_fail(job, r, true, offset);
+	return r;
+}
+
+int pipeline_write(
+	const struct pipeline *p, struct vdev *input, struct vdev *top, struct diag *diag)
+{
+	struct job job = {
+		.pipeline = p,
+		.from = input,
+		.to = top,
+		.size = top->size_bytes,
+		.granule = MAX(ZERO_GRANULE, top->block_size),
+		.work = write_work,
+	};
+
+	if (input->size_bytes > top->size_bytes)
+		return diag_set(diag, -EFBIG, "%s has %ju bytes, but %s only %ju", input->name,
+			(uintmax_t)input->size_bytes, top->name, (uintmax_t)top->size_bytes);
+	return job_run(&job, diag);
+}
+
+int pipeline_verify(
+	const struct pipeline *p, struct vdev *top, uint64_t *ret_damaged_bytes, struct diag *diag)
+{
+	struct job job = {
+		.pipeline = p,
+		.from = top,
+		.size = top->size_bytes,
+		.work = verify_work,
+	};
+	int r;
+
+	r = job_run(&job, diag);
+	if (r < 0)
+		return r;
+	*ret_damaged_bytes = job.damaged;
+	return 0;
+}
+
+int pipeline_extract(const struct pipeline *p, struct vdev *top, struct vdev *output, uint64_t len,
+	struct diag *diag)
+{
+	struct job job = {
+		.pipeline = p,
+		.from = top,
+		.to = output,
+		.size = len,
+		.granule = MAX(ZERO_GRANULE, output->block_size),
+		.work = extract_work,
+	};
+
+	if (len > top->size_bytes || len > output->size_bytes)
+		return diag_set(diag, -EINVAL, "%ju bytes are more than %s has", (uintmax_t)len,
+			len > top->size_bytes ? top->name : output->name);
+	return job_run(&job, diag);
+}

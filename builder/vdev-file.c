@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Files as virtual block devices: artifacts in the making, and inputs and images to read.
+ */
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <linux/fs.h>
+
+#include "fd.h"
+#include "overflow.h"
+#include "vdev-file.h"
+
+#define FILE_BLOCK_SIZE 512
+
+struct vdev_file {
+	struct vdev vdev;
+	struct tmpfile file; /* file.fd is the descriptor in either mode */
+	uint64_t data_bytes; /* what the file has; zeros follow up to vdev.size_bytes */
+	char *path;
+};
+
+static struct vdev_file *vdev_file(struct vdev *v)
+{
+	return (struct vdev_file *)v;
+}
+
+/* The file is fresh, so what is not written reads as zeros. */
+static int file_write(struct vdev *v, const void *data, uint64_t len, uint64_t offset)
+{
+	if (!data)
+		return 0;
+	return fd_pwrite_full(vdev_file(v)->file.fd, data, len, offset);
+}
+
+static int file_read_range(struct vdev *v, void *ret, uint64_t len, uint64_t offset)
+{
+	struct vdev_file *f = vdev_file(v);
+	uint64_t n = offset < f->data_bytes ? MIN(len, f->data_bytes - offset) : 0;
+	int r;
+
+	r = fd_pread_full(f->file.fd, ret, n, offset);
+	/* The file was cut while it was read. */
+	if (r == -ENODATA)
+		return -EIO;
+	if (r < 0)
+		return r;
+	memset((uint8_t *)ret + n, 0, len - n);
+	return 0;
+}
+
+static bool file_is_hole(struct vdev *v, uint64_t len, uint64_t offset, uint64_t *ret_len)
+{
+	struct vdev_file *f = vdev_file(v);
+	off_t data, hole;
+
+	*ret_len = len;
+	if (offset >= f->data_bytes)
+		return true;
+
+	data = lseek(f->file.fd, (off_t)offset, SEEK_DATA);
+	if (data < 0)
+		/* ENXIO: nothing but a hole up to the end. Anything else: not known. */
+		return errno == ENXIO;
+	if ((uint64_t)data >= offset + len)
+		return true;
+	if ((uint64_t)data >= offset + v->block_size) {
+		*ret_len = align_down_u64((uint64_t)data - offset, v->block_size);
+		return true;
+	}
+	hole = lseek(f->file.fd, data, SEEK_HOLE);
+	if (hole > 0 && (uint64_t)hole < offset + len)
+		*ret_len = MIN(len, align_up_u64((uint64_t)hole - offset, v->block_size));
+	return false;
+}
+
+static void file_free(struct vdev *v)
+{
+	struct vdev_file *f = vdev_file(v);
+
+	tmpfile_done(&f->file);
+	free(f->path);
+	free(f);
+}
+
+static const struct vdev_ops artifact_ops = {
+	.write = file_write,
+	.read = file_read_range,
+	.is_hole = file_is_hole,
+	.free = file_free,
+};
+
+static const struct vdev_ops input_ops = {
+	.read = file_read_range,
+	.is_hole = file_is_hole,
+	.free = file_free,
+};
+
+static int file_new(const struct vdev_ops *ops, const char *path, struct vdev **ret)
+{
+	struct vdev_file *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	*f = (struct vdev_file){
+		.vdev = { .ops = ops, .block_size = FILE_BLOCK_SIZE },
+		.file = TMPFILE_INIT,
+		.path = strdup(path),
+	};
+	f->vdev.name = f->path;
+	*ret = &f->vdev;
+	if (!f->path)
+		*ret = vdev_free(*ret);
+	return *ret ? 0 : -ENOMEM;
+}
+
+int vdev_file_create(int dir_fd, const char *path, uint64_t size_bytes, mode_t mode,
+	struct vdev **ret, struct diag *diag)
+{
+	_cleanup_(vdev_freep) struct vdev *v = NULL;
+	struct vdev_file *f;
+	int r;
+
+	if (size_bytes == 0 || size_bytes % FILE_BLOCK_SIZE || size_bytes > INT64_MAX)
+		return diag_set(diag, -EINVAL, "%s: %ju bytes is no size for an image", path,
+			(uintmax_t)size_bytes);
+	r = file_new(&artifact_ops, path, &v);
+	if (r < 0)
+		return r;
+
+	f = vdev_file(v);
+	r = tmpfile_open(dir_fd, path, mode, &f->file);
+	if (r < 0)
+		return diag_set(diag, r, "cannot create %s: %s", path, strerror(-r));
+	if (ftruncate(f->file.fd, (off_t)size_bytes) < 0)
+		return diag_set(diag, -errno, "cannot make %s %ju bytes long: %s", path,
+			(uintmax_t)size_bytes, strerror(errno));
+	v->size_bytes = size_bytes;
+	f->data_bytes = size_bytes;
+	*ret = take_ptr(v);
+	return 0;
+}
+
+int vdev_file_publish(struct vdev *v, bool replace, struct diag *diag)
+{
+	struct vdev_file *f = vdev_file(v);
+	int r;
+
+	r = tmpfile_publish(&f->file, replace);
+	return r < 0 ? diag_set(diag, r, "cannot publish %s: %s", f->path, strerror(-r)) : 0;
+}
+
+static int fd_size(int fd, uint64_t *ret)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISREG(st.st_mode)) {
+		*ret = (uint64_t)st.st_size;
+		return 0;
+	}
+	if (!S_ISBLK(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTBLK;
+	return ioctl(fd, BLKGETSIZE64, ret) < 0 ? -errno : 0;
+}
+
+int vdev_file_open(
+	int dir_fd, const char *path, uint64_t size_bytes, struct vdev **ret, struct diag *diag)
+{
+	_cleanup_(vdev_freep) struct vdev *v = NULL;
+	struct vdev_file *f;
+	int r;
+
+	r = file_new(&input_ops, path, &v);
+	if (r < 0)
+		return r;
+
+	f = vdev_file(v);
+	f->file.fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	r = f->file.fd < 0 ? -errno : fd_size(f->file.fd, &f->data_bytes);
+	if (r < 0)
+		return diag_set(diag, r, "cannot open %s: %s", path, strerror(-r));
+	if (size_bytes != 0 && f->data_bytes > size_bytes)
+		return diag_set(diag, -EFBIG, "%s has %ju bytes, which is more than %ju", path,
+			(uintmax_t)f->data_bytes, (uintmax_t)size_bytes);
+	v->size_bytes = size_bytes ? size_bytes : align_up_u64(f->data_bytes, FILE_BLOCK_SIZE);
+	*ret = take_ptr(v);
+	return 0;
+}
+
+int vdev_file_fd(const struct vdev *v)
+{
+	return ((const struct vdev_file *)v)->file.fd;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reading under a hash tree: a data block counts only if its digest is in a leaf whose own digest
+ * is one level up, and so on to the root hash. A thread keeps the last block of each level, so that
+ * a sequential reader hashes each block of the tree about once.
+ */
+
+#include <string.h>
+
+#include "filter-verity.h"
+
+static void report_tree(struct verity_vdev *v, uint64_t offset)
+{
+	verity_report(v,
+		&(struct damage){
+			.layer = v->layer,
+			.part = "tree",
+			.role = v->hash == v->data ? "data" : "hash",
+			.offset = offset,
+			.length = v->tree.params.hash_block_size,
+			.what = "a block of the hash tree does not have the digest that is above it",
+		});
+}
+
+/* Reads the block of a level and holds it against the digest that it should have. */
+static int tree_load(struct verity_vdev *v, struct verity_context *c, unsigned level,
+	uint64_t index, const uint8_t *expected)
+{
+	uint32_t size = v->tree.params.hash_block_size;
+	uint64_t offset = (v->tree.level[level].first_block + index) * size;
+	struct verity_cached *cached = &c->cached[level];
+	uint8_t digest[DIGEST_SIZE_MAX];
+	int r;
+
+	cached->index = UINT64_MAX;
+	r = vdev_read_bytes(v->hash, cached->block, size, offset);
+	if (r >= 0)
+		r = verity_digest(v, c->digest, cached->block, size, digest);
+	if (r < 0)
+		return r;
+	cached->index = index;
+	cached->good = memcmp(digest, expected, v->digest_size) == 0;
+	if (!cached->good)
+		report_tree(v, offset);
+	return 0;
+}
+
+/* The digest that a data block should have, from a path of checked blocks; -EILSEQ: there is none. */
+static int tree_lookup(
+	struct verity_vdev *v, struct verity_context *c, uint64_t block, const uint8_t **ret)
+{
+	const struct verity_tree *tree = &v->tree;
+	unsigned shift = log2_u64(tree->hashes_per_block);
+	const uint8_t *expected = v->root;
+
+	for (unsigned level = tree->levels; level-- > 0;) {
+		uint64_t slot = block >> (level * shift), index = slot >> shift;
+		struct verity_cached *cached = &c->cached[level];
+
+		if (cached->index != index) {
+			int r = tree_load(v, c, level, index, expected);
+
+			if (r < 0)
+				return r;
+			/* What hangs on it was checked against another block. */
+			for (unsigned i = 0; i < level; i++)
+				c->cached[i].index = UINT64_MAX;
+		}
+		if (!cached->good)
+			return -EILSEQ;
+		expected = cached->block +
+			   (slot & (tree->hashes_per_block - 1)) * (size_t)tree->slot_size;
+	}
+	*ret = expected;
+	return 0;
+}
+
+static int check_block(
+	struct verity_vdev *v, struct verity_context *c, const uint8_t *data, uint64_t offset)
+{
+	uint32_t size = v->vdev.block_size;
+	uint8_t digest[DIGEST_SIZE_MAX];
+	const uint8_t *expected;
+	int r;
+
+	r = tree_lookup(v, c, offset / size, &expected);
+	if (r >= 0)
+		r = verity_digest(v, c->digest, data, size, digest);
+	if (r < 0)
+		return r;
+	if (memcmp(digest, expected, v->digest_size) == 0)
+		return 0;
+	verity_report(
+		v, &(struct damage){
+			   .layer = v->layer,
+			   .part = "data",
+			   .offset = offset,
+			   .length = size,
+			   .what = "the data does not have the digest that is in the hash tree",
+		   });
+	return -EILSEQ;
+}
+
+int verity_read(struct vdev *vdev, void *ret, uint64_t len, uint64_t offset)
+{
+	struct verity_vdev *v = verity_vdev(vdev);
+	bool damaged = false;
+	void *context;
+	int r;
+
+	r = vdev_read(v->data, ret, len, offset);
+	if (r < 0 || v->mode == FILTER_CREATE)
+		return r;
+	r = context_pool_get(&v->pool, &context);
+	if (r < 0)
+		return r;
+	/* All of it, so that every damaged block is told. */
+	for (uint64_t done = 0; done < len; done += vdev->block_size) {
+		r = check_block(v, context, (const uint8_t *)ret + done, offset + done);
+		if (r == -EILSEQ)
+			damaged = true;
+		else if (r < 0)
+			break;
+	}
+	context_pool_put(&v->pool, context);
+	if (r < 0 && r != -EILSEQ)
+		return r;
+	return damaged ? -EILSEQ : 0;
+}
