@@ -144,30 +144,46 @@ static int root_read(
 	if (fd < 0)
 		return fd;
 
-	int r = fd_read_file(fd, limit, ret, ret_size);
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	int r;
 
-	if (r >= 0 && *ret_size == 0) {
-		free(*ret);
+	r = fd_read_file(fd, limit, &text, &size);
+	if (r < 0)
+		return r;
+	if (size == 0)
 		return -ENODATA;
+	*ret = take_ptr(text);
+	*ret_size = size;
+	return 0;
+}
+
+/* What kept a file from being read, in words. */
+static const char *unread_reason(int r)
+{
+	switch (r) {
+	case -EFBIG:
+		return "the file is too large";
+	case -ENOLINK:
+		return "the symbolic link leads nowhere";
+	case -EINVAL:
+	case -EISDIR:
+		return "not a regular file";
+	default:
+		return strerror(-r);
 	}
-	return r;
 }
 
 /* Reports what kept a file from being read, unless it is masked. Returns 0 or -ENOMEM. */
-static int loader_report_unread(struct loader *loader, int r, const char *path, const char *name)
+static int loader_report_unread(struct loader *loader, int r, const char *path)
 {
 	_cleanup_(diag_done) struct diag diag = {};
 
 	if (r == -ENODATA)
 		return 0;
-	if (r == -EFBIG)
-		(void)diag_set(&diag, r, "the file is too large");
-	if (r == -ENOLINK)
-		(void)diag_set(&diag, r, "the symbolic link leads nowhere");
-	if (r == -EINVAL || r == -EISDIR)
-		(void)diag_set(&diag, r, "not a regular file");
 	(void)diag_at(&diag, r, "%s", path);
-	return loader_report(loader, r, name, PHASE_SEALED, &diag);
+	(void)diag_set(&diag, r, "cannot be read: %s", unread_reason(r));
+	return loader_report(loader, r, NULL, PHASE_SEALED, &diag);
 }
 
 /* --- manifests --- */
@@ -200,7 +216,8 @@ static int read_manifest(struct loader *loader, const char *path, const struct c
 	r = root_read(loader, path, MANIFEST_SIZE_MAX, &text, &size);
 	if (r < 0) {
 		(void)diag_at(diag, r, "%s", path);
-		return r == -ENODATA ? r : diag_set(diag, r, "cannot be read: %s", strerror(-r));
+		return r == -ENODATA ? r
+				     : diag_set(diag, r, "cannot be read: %s", unread_reason(r));
 	}
 	r = load_files_add(loader->files, path);
 	if (r < 0)
@@ -272,7 +289,7 @@ static int load_conf(struct loader *loader, const char *path)
 	if (r == -ENOENT || r == -ENOTDIR)
 		return 0;
 	if (r < 0) {
-		r = loader_report_unread(loader, r, path, NULL);
+		r = loader_report_unread(loader, r, path);
 		return r < 0 ? r : 1;
 	}
 	r = load_files_add(loader->files, path);
@@ -327,7 +344,7 @@ static int dropins_scan(
 		r = fd < 0 ? fd : -errno;
 		if (fd >= 0)
 			(void)close(fd);
-		return loader_report_unread(loader, r, dir_path, NULL);
+		return loader_report_unread(loader, r, dir_path);
 	}
 
 	while (r >= 0) {
@@ -336,7 +353,7 @@ static int dropins_scan(
 		errno = 0;
 		entry = readdir(dir);
 		if (!entry && errno != 0)
-			r = loader_report_unread(loader, -errno, dir_path, NULL);
+			r = loader_report_unread(loader, -errno, dir_path);
 		if (!entry)
 			break;
 		if (entry->d_name[0] != '.' && endswith(entry->d_name, suffix))

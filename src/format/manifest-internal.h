@@ -20,7 +20,7 @@ struct json_place {
 /* Sets the place to the member, and what is wrong with it. Returns -EINVAL. */
 int json_fail(const struct json_place *at, const char *member, const char *format, ...)
 	_printf_(3, 4);
-/* Makes an error of a model function one of the member. Returns r. */
+/* Makes an error of a model function (r < 0) one of the member. Returns r. */
 int json_wrap(const struct json_place *at, const char *member, int r);
 /* -EINVAL: the object has a member that is not among the names. */
 int json_check_members(const struct json_place *at, const char *const *names) _must_check_;

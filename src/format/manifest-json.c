@@ -30,7 +30,7 @@ int json_fail(const struct json_place *at, const char *member, const char *forma
 
 int json_wrap(const struct json_place *at, const char *member, int r)
 {
-	if (r == -ENOMEM)
+	if (r >= 0 || r == -ENOMEM)
 		return r;
 	return diag_at(at->diag, r, "%s%s%s", at->path, member ? "." : "", member ? member : "");
 }

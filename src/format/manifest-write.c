@@ -115,9 +115,9 @@ static int write_field(struct writer *w, const struct field *field, const void *
 	return 0;
 }
 
-/* zero is a params struct of zero bytes. */
+/* plain has the values that need not be written. */
 static int write_fields(struct writer *w, const struct field *fields, size_t n, uint64_t set,
-	const void *params, const void *zero)
+	const void *params, const void *plain)
 {
 	for (size_t i = 0; i < n; i++) {
 		bool given = set & (UINT64_C(1) << i);
@@ -125,7 +125,7 @@ static int write_fields(struct writer *w, const struct field *fields, size_t n, 
 
 		if (!given && (fields[i].flags & FIELD_CREATE))
 			continue;
-		if (!given && field_equal(&fields[i], params, zero))
+		if (!given && field_equal(&fields[i], params, plain))
 			continue;
 		r = write_field(w, &fields[i], params);
 		if (r < 0)
@@ -134,18 +134,27 @@ static int write_fields(struct writer *w, const struct field *fields, size_t n, 
 	return 0;
 }
 
+/*
+ * Defaults are not written here: these options say how a host uses the stack, and dmstack.conf may
+ * add to them.
+ */
 static int write_common(struct writer *w, const struct layer *layer)
 {
-	static const struct layer_common zero = {};
-
 	for (size_t i = 0; i < layer_n_common_fields; i++) {
 		const struct field *field = &layer_common_fields[i];
+		struct layer_common plain = {};
 		int r;
 
 		/* The manifest says these two once, for all layers. */
 		if (streq(field->name, "phase") || streq(field->name, "fail"))
 			continue;
-		r = write_fields(w, field, 1, layer->common_set >> i & 1, &layer->common, &zero);
+		if (field->dflt) {
+			r = field_set(field, &plain, field->dflt, NULL);
+			if (r < 0)
+				return r;
+		}
+		r = write_fields(
+			w, field, 1, layer->common_set >> i & 1, &layer->common, &plain);
 		if (r < 0)
 			return r;
 	}
