@@ -2,7 +2,8 @@
 /*
  * dmstack-describe, a build tool: fills templates of manual pages and completions from the table of
  * layer types. "@WHAT:TYPE@" in a template becomes what the table says; "common" is the type that
- * stands for the options of every layer, "@types@" are the names of all types.
+ * stands for the options of every layer, "@types@" are the names of all types, "@typelist@" the
+ * same in prose.
  */
 
 #include <fcntl.h>
@@ -89,9 +90,8 @@ static int expand_word(const char *word, struct buf *out)
 	char name[DIRECTIVE_MAX];
 	struct subject subject;
 
-	if (streq(word, "types")) {
-		for (size_t i = 0; layer_types[i]; i++)
-			buf_printf(out, "%s%s", i ? " " : "", layer_types[i]->name);
+	if (streq(word, "types") || streq(word, "typelist")) {
+		describe_types(streq(word, "typelist"), out);
 		return 0;
 	}
 	const char *colon = strchr(word, ':');

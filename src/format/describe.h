@@ -13,3 +13,5 @@ void describe_field(const struct field *field, struct buf *out);
 void describe_roles(const struct layer_type *type, struct buf *out);
 /* One paragraph: target, version, key, modules. */
 void describe_facts(const struct layer_type *type, struct buf *out);
+/* The names of all types, in bold and with commas, or just as words. */
+void describe_types(bool prose, struct buf *out);

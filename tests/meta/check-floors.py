@@ -20,14 +20,14 @@ LIBRARIES = {
     "tss2/": [],
 }
 
-headers = {}
+headers = {}  # the folders that have a header of that name
 faults = []
 for name in house.tracked("*.h"):
-    floor = house.floor_of(name)
-    if floor:
-        other = headers.setdefault(os.path.basename(name), floor)
-        if other != floor:
-            faults.append(f"{name}: {other} has a header of that name too")
+    if house.floor_of(name):
+        headers.setdefault(os.path.basename(name), []).append(house.floor_of(name))
+for header, floors in headers.items():
+    faults += [f"{header} is in {floor} and in {below}" for floor in floors for below in floors
+               if below in house.FLOORS[floor]]
 
 for name in house.tracked("*.c", "*.h"):
     floor = house.floor_of(name)
@@ -39,8 +39,8 @@ for name in house.tracked("*.c", "*.h"):
                 faults.append(f'{name}: #include "{header}" has a path')
             elif header not in headers:
                 faults.append(f'{name}: #include "{header}" is no header of the house')
-            elif headers[header] != floor and headers[header] not in house.FLOORS[floor]:
-                faults.append(f'{name}: #include "{header}" looks up, to {headers[header]}')
+            elif not {floor, *house.FLOORS[floor]}.intersection(headers[header]):
+                faults.append(f'{name}: #include "{header}" looks up, to {headers[header][0]}')
             continue
         for library, users in LIBRARIES.items():
             if header.startswith(library) and not name.startswith(tuple(users)):
