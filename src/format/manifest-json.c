@@ -54,7 +54,7 @@ int json_check_members(const struct json_place *at, const char *const *names)
 static int json_get(const struct json_place *at, const char *member, enum json_type type,
 	struct json_object **ret)
 {
-	struct json_object *value;
+	struct json_object *value = NULL;
 
 	if (!json_object_object_get_ex(at->object, member, &value))
 		return 0;
@@ -68,8 +68,8 @@ static int json_get(const struct json_place *at, const char *member, enum json_t
 
 int json_get_text(const struct json_place *at, const char *member, const char **ret)
 {
-	struct json_object *value;
-	const char *text;
+	struct json_object *value = NULL;
+	const char *text = NULL;
 	int r;
 
 	r = json_get(at, member, json_type_string, &value);
@@ -86,7 +86,7 @@ int json_get_text(const struct json_place *at, const char *member, const char **
 
 int json_get_u64(const struct json_place *at, const char *member, uint64_t *ret)
 {
-	struct json_object *value;
+	struct json_object *value = NULL;
 	int r;
 
 	r = json_get(at, member, json_type_int, &value);
@@ -104,7 +104,7 @@ int json_get_object(const struct json_place *at, const char *member, struct json
 int json_get_array(
 	const struct json_place *at, const char *member, size_t limit, struct json_object **ret)
 {
-	struct json_object *value;
+	struct json_object *value = NULL;
 	int r;
 
 	r = json_get(at, member, json_type_array, &value);
@@ -132,7 +132,7 @@ int json_need_u64(const struct json_place *at, const char *member, uint64_t *ret
 
 int json_dup_text(const struct json_place *at, const char *member, char **ret)
 {
-	const char *text;
+	const char *text = NULL;
 	int r;
 
 	r = json_get_text(at, member, &text);

@@ -91,7 +91,7 @@ int table_render(const struct dmtable *table, const struct table_inputs *inputs,
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < table->n_words; i++) {
-		size_t size;
+		size_t size = 0;
 
 		r = word_check(&table->words[i], inputs, &size, diag);
 		if (r < 0)

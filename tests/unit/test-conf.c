@@ -132,7 +132,7 @@ static void test_words(void **state)
 		{ "a linear /dev/a,", "a: an empty device" },
 		{ "a linear /dev/a,hash=/dev/b", "needs a role" },
 		{ "a linear /dev/a - offset=1,,discard", "a: an empty option" },
-		{ "a linear /dev/a - ofset=1", "unknown option \"ofset\"" },
+		{ "a linear /dev/a - offsets=1", "unknown option \"offsets\"" },
 		{ "a crypt /dev/a key", "key" },
 		{ "a/b linear /dev/a", "a/b" },
 		{ "a manifest root.json", "root.json, is not absolute" },

@@ -96,7 +96,7 @@ static bool mapping_flags(const void *address, char *ret, size_t size)
 
 	if (!f)
 		return false;
-	(void)snprintf(start, sizeof(start), "%lx-", (unsigned long)(uintptr_t)address);
+	(void)snprintf(start, sizeof(start), "%08lx-", (unsigned long)(uintptr_t)address);
 	while (fgets(line, sizeof(line), f)) {
 		if (startswith(line, start))
 			found = true;
