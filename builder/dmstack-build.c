@@ -14,7 +14,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "options.h"
-#include "verbs.h"
+#include "build-verbs.h"
 
 static const char program[] = "dmstack-build";
 

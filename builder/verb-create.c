@@ -12,7 +12,7 @@
 #include "layer-verity.h"
 #include "log.h"
 #include "vdev-file.h"
-#include "verbs.h"
+#include "build-verbs.h"
 
 #define ALIGN_DEFAULT 4096U
 
@@ -355,6 +355,8 @@ static int create_run(const void *opts, const char *const *args, struct diag *di
 	r = check_options(o, diag);
 	if (r != 0)
 		return r;
+	if (o->quiet)
+		log_set_max_level(LOG_LEVEL_ERR);
 	r = keystore_init(&keys, &o->keys, diag);
 	if (r >= 0)
 		r = seed_init(&seed, o->seed, diag);

@@ -15,7 +15,7 @@
 #include "pipeline.h"
 #include "progress.h"
 #include "vdev-file.h"
-#include "verbs.h"
+#include "build-verbs.h"
 
 /* It may be what was encrypted, so it is for its owner only. */
 #define OUTPUT_MODE 0600

@@ -11,7 +11,7 @@
 #include "parse.h"
 #include "probe.h"
 #include "vdev-file.h"
-#include "verbs.h"
+#include "build-verbs.h"
 
 #define SECTOR	  512U
 #define SCAN_STEP 512U

@@ -15,7 +15,7 @@
 #include "pipeline.h"
 #include "progress.h"
 #include "vdev-file.h"
-#include "verbs.h"
+#include "build-verbs.h"
 
 /* More lines help nobody; the number of all is printed too. */
 #define LINES_MAX 1000U
