@@ -76,6 +76,19 @@ static int check_magic(const uint8_t *data, struct diag *diag)
 	return diag_set(diag, -EBADMSG, "there is no integrity superblock");
 }
 
+/* The kernel takes any version that it knows, but it writes only the one that goes with the rest. */
+static int check_version(const struct integrity_sb *sb, struct diag *diag)
+{
+	bool has_meta = sb->log2_interleave_sectors == 0;
+
+	if (sb->version == integrity_sb_version(sb->flags, has_meta, false) ||
+		sb->version == integrity_sb_version(sb->flags, has_meta, true))
+		return 0;
+	return diag_set(diag, -EINVAL,
+		"integrity superblock: version %u does not go with flags %#x", sb->version,
+		sb->flags);
+}
+
 int integrity_sb_decode(
 	const uint8_t data[INTEGRITY_SB_SIZE], struct integrity_sb *ret, struct diag *diag)
 {
@@ -103,6 +116,9 @@ int integrity_sb_decode(
 		return diag_set(diag, -EPROTONOSUPPORT, "integrity superblock: unknown flags %#x",
 			sb.flags & ~(uint32_t)INTEGRITY_SB_FLAGS);
 	r = check_layout(&sb, diag);
+	if (r < 0)
+		return r;
+	r = check_version(&sb, diag);
 	if (r < 0)
 		return r;
 	r = check_spare(&sb, data, diag);
