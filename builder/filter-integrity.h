@@ -39,9 +39,14 @@ struct integrity_vdev {
 	struct block_assembler *sink; /* of blocks of the metadata's device */
 };
 
+/* Buffers for the blocks of one piece. */
 struct integrity_context {
 	struct digest *digest;
-	uint8_t *tags; /* of a chunk */
+	uint8_t *heads;	  /* what is hashed in front of each block */
+	uint8_t *digests; /* whole */
+	uint8_t *tags;	  /* as they should be on the disk */
+	uint8_t *found;	  /* FILTER_READ: as they are */
+	uint8_t *zeros;
 };
 
 static inline struct integrity_vdev *integrity_vdev(struct vdev *v)

@@ -10,8 +10,8 @@
 #include "overflow.h"
 #include "verity-sb.h"
 
-int verity_digest(struct verity_vdev *v, struct digest *digest, const void *block, size_t size,
-	uint8_t ret[DIGEST_SIZE_MAX])
+int verity_digest(
+	struct verity_vdev *v, struct digest *digest, const void *block, size_t size, uint8_t *ret)
 {
 	/* Format 1 has the salt first, as the digest's prefix; format 0 has it behind. */
 	struct iovec pieces[] = {
@@ -39,6 +39,7 @@ static void verity_context_destroy(void *context)
 	for (unsigned i = 0; i < c->n_cached; i++)
 		free(c->cached[i].block);
 	free(c->cached);
+	free(c->digests);
 	free(c->slots);
 	free(c);
 }
@@ -46,7 +47,8 @@ static void verity_context_destroy(void *context)
 static int verity_context_make_cache(struct verity_vdev *v, struct verity_context *c)
 {
 	c->cached = calloc(v->tree.levels + 1U, sizeof(*c->cached));
-	if (!c->cached)
+	c->digests = malloc(verity_piece_items(v) * v->digest_size);
+	if (!c->cached || !c->digests)
 		return -ENOMEM;
 	for (; c->n_cached < v->tree.levels; c->n_cached++) {
 		struct verity_cached *cached = &c->cached[c->n_cached];
@@ -62,9 +64,7 @@ static int verity_context_make_cache(struct verity_vdev *v, struct verity_contex
 /* Room for the digests of a chunk, in whole hash blocks; one more, since it may begin in one. */
 static int verity_context_make_slots(struct verity_vdev *v, struct verity_context *c)
 {
-	uint64_t items = MAX(VDEV_CHUNK_SIZE / v->tree.params.data_block_size, 1U);
-
-	c->slots_size = (div_round_up_u64(items, v->tree.hashes_per_block) + 1) *
+	c->slots_size = (div_round_up_u64(verity_piece_items(v), v->tree.hashes_per_block) + 1) *
 			v->tree.params.hash_block_size;
 	c->slots = malloc(c->slots_size);
 	return c->slots ? 0 : -ENOMEM;

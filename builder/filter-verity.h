@@ -58,6 +58,7 @@ struct verity_context {
 	struct digest *digest;
 	uint8_t *slots;		      /* digests on their way into the tree, as they lie there */
 	size_t slots_size;	      /* bytes */
+	uint8_t *digests;	      /* FILTER_READ: of data blocks */
 	struct verity_cached *cached; /* FILTER_READ: by level */
 	unsigned n_cached;
 };
@@ -67,9 +68,15 @@ static inline struct verity_vdev *verity_vdev(struct vdev *v)
 	return (struct verity_vdev *)v;
 }
 
-/* Digest of one data or hash block, with the salt. */
+/* How many data blocks a thread hashes in one go. */
+static inline uint64_t verity_piece_items(const struct verity_vdev *v)
+{
+	return MAX(VDEV_CHUNK_SIZE / v->vdev.block_size, 1U);
+}
+
+/* Digest of one data or hash block, with the salt. Writes the digest's size only. */
 int verity_digest(struct verity_vdev *v, struct digest *digest, const void *block, size_t size,
-	uint8_t ret[DIGEST_SIZE_MAX]) _must_check_;
+	uint8_t *ret) _must_check_;
 void verity_report(struct verity_vdev *v, const struct damage *damage);
 
 int verity_writer_init(struct verity_vdev *v) _must_check_;

@@ -16,19 +16,29 @@
 #include "filter-integrity.h"
 #include "integrity-sb.h"
 
-/* The largest block; what is written as zeros is hashed from here. */
-static const uint8_t zeros[4096];
+/* What is written as zeros is hashed from a buffer of this many bytes. */
+#define ZEROS_SIZE 65536U
+#define HEAD_SIZE  8U /* the sector number in front of the data */
+/* The kernel's tag of a block that was discarded. */
+#define DISCARD_FILLER 0xf6
 
 int integrity_context_make(void *userdata, void **ret)
 {
 	struct integrity_vdev *v = userdata;
+	uint64_t n = integrity_piece_size(v) / v->vdev.block_size;
 	struct integrity_context *c = calloc(1, sizeof(*c));
 	int r;
 
 	if (!c)
 		return -ENOMEM;
-	c->tags = malloc(integrity_piece_size(v) / v->vdev.block_size * v->geo.tag_size);
-	r = c->tags ? digest_clone(v->digest, &c->digest) : -ENOMEM;
+	c->tags = malloc(n * v->geo.tag_size);
+	c->found = malloc(n * v->geo.tag_size);
+	c->digests = malloc(n * digest_size(v->digest));
+	c->heads = malloc(n * HEAD_SIZE);
+	c->zeros = calloc(1, ZEROS_SIZE);
+	r = c->tags && c->found && c->digests && c->heads && c->zeros ? 0 : -ENOMEM;
+	if (r >= 0)
+		r = digest_clone(v->digest, &c->digest);
 	if (r < 0) {
 		integrity_context_destroy(c);
 		return r;
@@ -45,26 +55,53 @@ void integrity_context_destroy(void *context)
 		return;
 	digest_free(c->digest);
 	free(c->tags);
+	free(c->found);
+	free(c->digests);
+	free(c->heads);
+	free(c->zeros);
 	free(c);
 }
 
-static int make_tag(struct integrity_vdev *v, struct digest *digest, const void *data,
-	uint64_t sector, uint8_t *ret)
+/* Digests of n blocks, to c->digests. */
+static int make_digests(
+	struct integrity_vdev *v, struct integrity_context *c, const uint8_t *data, uint64_t n)
 {
-	uint8_t number[8], full[DIGEST_SIZE_MAX];
-	struct iovec pieces[] = {
-		{ .iov_base = number, .iov_len = sizeof(number) },
-		{ .iov_base = (void *)(uintptr_t)data, .iov_len = v->vdev.block_size },
-	};
-	size_t n = MIN((size_t)v->geo.tag_size, digest_size(digest));
+	uint64_t step = data ? n : MIN(n, (uint64_t)ZEROS_SIZE / v->vdev.block_size);
+	size_t size = digest_size(c->digest);
+	int r = 0;
+
+	for (uint64_t done = 0; done < n && r >= 0; done += step) {
+		struct digest_blocks blocks = {
+			.heads = c->heads + done * HEAD_SIZE,
+			.head_size = HEAD_SIZE,
+			.data = data ?: c->zeros,
+			.data_size = v->vdev.block_size,
+			.n = MIN(step, n - done),
+		};
+
+		r = digest_blocks(c->digest, &blocks, c->digests + done * size, size);
+	}
+	return r;
+}
+
+/* The tags of n blocks, to c->tags. data NULL: blocks of zeros. */
+static int make_tags(struct integrity_vdev *v, struct integrity_context *c, const uint8_t *data,
+	uint64_t n, uint64_t sector)
+{
+	size_t size = digest_size(c->digest), tag_size = v->geo.tag_size;
+	size_t keep = MIN(tag_size, size);
 	int r;
 
-	put_le64(number, sector);
-	r = digest_vec(digest, pieces, ARRAY_SIZE(pieces), full);
+	for (uint64_t i = 0; i < n; i++)
+		put_le64(c->heads + i * HEAD_SIZE,
+			sector + i * (v->vdev.block_size >> SECTOR_SHIFT));
+	r = make_digests(v, c, data, n);
 	if (r < 0)
 		return r;
-	memcpy(ret, full, n);
-	memset(ret + n, 0, v->geo.tag_size - n);
+	for (uint64_t i = 0; i < n; i++) {
+		memcpy(c->tags + i * tag_size, c->digests + i * size, keep);
+		memset(c->tags + i * tag_size + keep, 0, tag_size - keep);
+	}
 	return 0;
 }
 
@@ -81,13 +118,11 @@ static int write_piece(struct integrity_vdev *v, struct integrity_context *c, co
 	uint64_t len, uint64_t offset)
 {
 	uint64_t sector = offset >> SECTOR_SHIFT, n = len / v->vdev.block_size;
-	uint32_t size = v->vdev.block_size, step = size >> SECTOR_SHIFT;
 	int r;
 
 	r = vdev_write(v->data, data, len, integrity_data_sector(&v->geo, sector) * SECTOR_SIZE);
-	for (uint64_t i = 0; i < n && r >= 0; i++)
-		r = make_tag(v, c->digest, data ? data + i * size : zeros, sector + i * step,
-			c->tags + i * v->geo.tag_size);
+	if (r >= 0)
+		r = make_tags(v, c, data, n, sector);
 	if (r < 0)
 		return r;
 	return block_assembler_put(
@@ -128,26 +163,36 @@ static void report_block(struct integrity_vdev *v, uint64_t offset)
 			       });
 }
 
+/* Whether a tag stands for a discarded block, which the kernel then does not check. */
+static bool is_discarded(const struct integrity_vdev *v, const uint8_t *tag)
+{
+	if (!v->layer->common.discard)
+		return false;
+	for (uint32_t i = 0; i < v->geo.tag_size; i++)
+		if (tag[i] != DISCARD_FILLER)
+			return false;
+	return true;
+}
+
 /* 1: all tags are right; 0: some are not, and were reported. */
 static int check_piece(struct integrity_vdev *v, struct integrity_context *c, const uint8_t *data,
 	uint64_t len, uint64_t offset)
 {
 	uint64_t sector = offset >> SECTOR_SHIFT, n = len / v->vdev.block_size;
-	uint32_t size = v->vdev.block_size, step = size >> SECTOR_SHIFT;
-	uint8_t tag[INTEGRITY_TAG_SIZE_MAX];
+	size_t tag_size = v->geo.tag_size;
 	int good = 1, r;
 
-	r = vdev_read_bytes(
-		v->meta, c->tags, n * v->geo.tag_size, integrity_tag_byte(&v->geo, sector));
+	r = vdev_read_bytes(v->meta, c->found, n * tag_size, integrity_tag_byte(&v->geo, sector));
+	if (r >= 0)
+		r = make_tags(v, c, data, n, sector);
 	if (r < 0)
 		return r;
 	for (uint64_t i = 0; i < n; i++) {
-		r = make_tag(v, c->digest, data + i * size, sector + i * step, tag);
-		if (r < 0)
-			return r;
-		if (memcmp(tag, c->tags + i * v->geo.tag_size, v->geo.tag_size) == 0)
+		const uint8_t *found = c->found + i * tag_size;
+
+		if (memcmp(found, c->tags + i * tag_size, tag_size) == 0 || is_discarded(v, found))
 			continue;
-		report_block(v, offset + i * size);
+		report_block(v, offset + i * v->vdev.block_size);
 		good = 0;
 	}
 	return good;

@@ -42,38 +42,53 @@ struct items {
 	uint64_t count;
 };
 
-static int hash_one(struct verity_vdev *v, struct verity_context *c, const struct items *items,
-	uint64_t i, uint8_t *ret)
+/*
+ * The digests of n items, to where they lie in the tree; the first goes to slots. In format 1 they lie
+ * at equal distances, across blocks too.
+ */
+static int hash_blocks(struct verity_vdev *v, struct verity_context *c, const struct items *items,
+	uint64_t n, uint8_t *slots)
 {
+	uint64_t begin = slot_offset(&v->tree, items->first);
+	struct digest_blocks blocks = {
+		.data = items->data,
+		.data_size = items->size,
+		.n = n,
+	};
 	uint8_t digest[DIGEST_SIZE_MAX];
 	int r;
 
-	if (!items->data) {
-		memcpy(ret, v->zero_digest, v->digest_size);
-		return 0;
+	if (items->data && v->tree.params.hash_type == 1)
+		return digest_blocks(c->digest, &blocks, slots, v->tree.slot_size);
+
+	for (uint64_t i = 0; i < n; i++) {
+		uint8_t *slot = slots + (slot_offset(&v->tree, items->first + i) - begin);
+
+		if (!items->data) {
+			memcpy(slot, v->zero_digest, v->digest_size);
+			continue;
+		}
+		r = verity_digest(v, c->digest, items->data + i * items->size, items->size, digest);
+		if (r < 0)
+			return r;
+		memcpy(slot, digest, v->digest_size);
 	}
-	r = verity_digest(v, c->digest, items->data + i * items->size, items->size, digest);
-	if (r >= 0)
-		memcpy(ret, digest, v->digest_size);
-	return r;
+	return 0;
 }
 
 /* As many of the items as there is room for; takes them off. */
 static int hash_some(struct verity_vdev *v, struct verity_context *c, struct items *items)
 {
 	uint64_t begin = slot_offset(&v->tree, items->first), end = begin, n = 0;
+	int r;
 
 	while (n < items->count && slot_end(&v->tree, items->first + n) - begin <= c->slots_size)
 		end = slot_end(&v->tree, items->first + n++);
 
 	memset(c->slots, 0, end - begin);
-	for (uint64_t i = 0; i < n; i++) {
-		int r = hash_one(v, c, items, i,
-			c->slots + (slot_offset(&v->tree, items->first + i) - begin));
-
-		if (r < 0)
-			return r;
-	}
+	r = hash_blocks(v, c, items, n, c->slots);
+	if (r < 0)
+		return r;
 	if (items->data)
 		items->data += n * items->size;
 	items->first += n;
@@ -90,7 +105,7 @@ static int hash_items(struct verity_vdev *v, struct items items)
 	if (r < 0)
 		return r;
 	if (items.level == v->tree.levels)
-		r = hash_one(v, context, &items, 0, v->root);
+		r = hash_blocks(v, context, &items, 1, v->root);
 	else
 		while (items.count > 0 && r >= 0)
 			r = hash_some(v, context, &items);
