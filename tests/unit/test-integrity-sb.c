@@ -88,11 +88,12 @@ static void test_magic(void **state)
 static void test_ranges(void **state)
 {
 	assert_int_equal(DECODE_WITH(version, 0), -EPROTONOSUPPORT);
-	assert_int_equal(DECODE_WITH(version, 1), 0);
-	assert_int_equal(DECODE_WITH(version, 6), 0);
+	assert_int_equal(DECODE_WITH(version, 1), -EINVAL);
+	assert_int_equal(DECODE_WITH(version, 6), -EINVAL);
 	assert_int_equal(DECODE_WITH(version, 7), -EPROTONOSUPPORT);
 	assert_int_equal(DECODE_WITH(flags, 0x40), -EPROTONOSUPPORT);
 	assert_int_equal(DECODE_WITH(flags, 0x80000000), -EPROTONOSUPPORT);
+	assert_int_equal(DECODE_WITH(version, 4), -EINVAL);
 	assert_int_equal(DECODE_WITH(log2_interleave_sectors, 0), 0);
 	assert_int_equal(DECODE_WITH(log2_interleave_sectors, 2), -EINVAL);
 	assert_int_equal(DECODE_WITH(log2_interleave_sectors, 3), 0);
@@ -106,6 +107,22 @@ static void test_ranges(void **state)
 	assert_int_equal(DECODE_WITH(log2_sectors_per_block, 4), -EINVAL);
 	assert_int_equal(DECODE_WITH(log2_blocks_per_bitmap_bit, 60), 0);
 	assert_int_equal(DECODE_WITH(log2_blocks_per_bitmap_bit, 61), -EINVAL);
+}
+
+/* Without the fixes the version tells of a bitmap, a metadata device or a recalculation. */
+static void test_older_versions(void **state)
+{
+	struct integrity_sb sb = good;
+
+	sb.flags = 0;
+	for (sb.version = 1; sb.version <= 6; sb.version++) {
+		sb.log2_interleave_sectors = 15;
+		assert_int_equal(
+			decode_struct(&sb), sb.version == 1 || sb.version == 3 ? 0 : -EINVAL);
+		sb.log2_interleave_sectors = 0;
+		assert_int_equal(
+			decode_struct(&sb), sb.version == 2 || sb.version == 3 ? 0 : -EINVAL);
+	}
 }
 
 static void test_inline(void **state)
@@ -145,6 +162,7 @@ static void test_spare_bytes(void **state)
 	sb.flags |= INTEGRITY_SB_HAVE_JOURNAL_MAC;
 	check_spare(&sb, 448);
 	sb.flags &= ~(uint32_t)INTEGRITY_SB_FIX_HMAC;
+	sb.version = 4;
 	check_spare(&sb, 512);
 }
 
@@ -171,6 +189,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_magic),
 		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_older_versions),
 		cmocka_unit_test(test_inline),
 		cmocka_unit_test(test_spare_bytes),
 		cmocka_unit_test(test_versions),
