@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * dmstack-describe, a build tool: fills templates of manual pages and completions from the table of
+ * dmstack-describe, a build tool: prints the manifest's JSON Schema, and fills templates of manual pages and completions from the table of
  * layer types. "@WHAT:TYPE@" in a template becomes what the table says; "common" is the type that
  * stands for the options of every layer, "@types@" are the names of all types, "@typelist@" the
  * same in prose.
@@ -138,6 +138,17 @@ static int expand(const char *text, struct buf *out, struct diag *diag)
 	return buf_error(out);
 }
 
+static int print(const struct buf *out, struct diag *diag)
+{
+	int r = buf_error(out);
+
+	if (r < 0)
+		return r;
+	if (fwrite(buf_str(out), 1, out->size, stdout) != out->size || fflush(stdout) != 0)
+		return diag_at(diag, -EIO, "standard output");
+	return 0;
+}
+
 static int expand_file(const char *path, struct diag *diag)
 {
 	_cleanup_(buf_done) struct buf out = {};
@@ -150,21 +161,32 @@ static int expand_file(const char *path, struct diag *diag)
 	r = expand(text, &out, diag);
 	if (r < 0)
 		return diag_at(diag, r, "%s", path);
-	if (fwrite(buf_str(&out), 1, out.size, stdout) != out.size || fflush(stdout) != 0)
-		return diag_at(diag, -EIO, "standard output");
-	return 0;
+	return print(&out, diag);
+}
+
+static int print_schema(struct diag *diag)
+{
+	_cleanup_(buf_done) struct buf out = {};
+
+	describe_schema(&out);
+	return print(&out, diag);
 }
 
 int main(int argc, char **argv)
 {
 	_cleanup_(diag_done) struct diag diag = {};
 
+	int r;
+
 	log_setup("dmstack-describe", LOG_TARGET_STDERR);
-	if (argc != 3 || !streq(argv[1], "expand")) {
-		log_error("usage: dmstack-describe expand TEMPLATE");
+	if (argc == 3 && streq(argv[1], "expand")) {
+		r = expand_file(argv[2], &diag);
+	} else if (argc == 2 && streq(argv[1], "schema")) {
+		r = print_schema(&diag);
+	} else {
+		log_error("usage: dmstack-describe expand TEMPLATE | schema");
 		return 2;
 	}
-	int r = expand_file(argv[2], &diag);
 	if (r < 0)
 		log_diag(r, &diag);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Layer types in words, in the markup of scdoc(5).
+ * Layer types in words: in the markup of scdoc(5), and as a JSON Schema.
  */
 
 #include "layer.h"
@@ -15,3 +15,5 @@ void describe_roles(const struct layer_type *type, struct buf *out);
 void describe_facts(const struct layer_type *type, struct buf *out);
 /* The names of all types, in bold and with commas, or just as words. */
 void describe_types(bool prose, struct buf *out);
+/* The JSON Schema of the manifest. */
+void describe_schema(struct buf *out);

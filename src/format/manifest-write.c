@@ -1,100 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The manifest's canonical text: fixed order, two blanks a level, one line a value.
+ * The manifest's canonical text: all members in a fixed order.
  */
 
 #include <errno.h>
-#include <inttypes.h>
-#include <string.h>
+#include <stdlib.h>
 
+#include "json-writer.h"
 #include "manifest.h"
-#include "utf8.h"
 
-struct writer {
-	struct buf *buf;
-	unsigned depth;
-	bool first; /* nothing was written at this level yet */
-};
-
-static void write_string(struct writer *w, const char *text)
-{
-	/* The reader takes no escape of a control character, so there must be none. */
-	if (find_control_character(text) || !utf8_is_valid(text, strlen(text))) {
-		w->buf->error = -EINVAL;
-		return;
-	}
-	buf_putc(w->buf, '"');
-	for (; *text != '\0'; text++) {
-		if (*text == '"' || *text == '\\')
-			buf_putc(w->buf, '\\');
-		buf_putc(w->buf, *text);
-	}
-	buf_putc(w->buf, '"');
-}
-
-/* The line up to where the value begins. name NULL: an element of an array. */
-static void write_name(struct writer *w, const char *name)
-{
-	if (w->depth > 0) {
-		buf_puts(w->buf, w->first ? "\n" : ",\n");
-		for (unsigned i = 0; i < w->depth; i++)
-			buf_puts(w->buf, "  ");
-	}
-	w->first = false;
-	if (!name)
-		return;
-	write_string(w, name);
-	buf_puts(w->buf, ": ");
-}
-
-static void write_open(struct writer *w, const char *name, char bracket)
-{
-	write_name(w, name);
-	buf_putc(w->buf, bracket);
-	w->depth++;
-	w->first = true;
-}
-
-static void write_close(struct writer *w, char bracket)
-{
-	w->depth--;
-	if (!w->first) {
-		buf_putc(w->buf, '\n');
-		for (unsigned i = 0; i < w->depth; i++)
-			buf_puts(w->buf, "  ");
-	}
-	w->first = false;
-	buf_putc(w->buf, bracket);
-}
-
-/* Nothing for NULL. */
-static void write_text(struct writer *w, const char *name, const char *text)
-{
-	if (!text)
-		return;
-	write_name(w, name);
-	write_string(w, text);
-}
-
-static void write_u64(struct writer *w, const char *name, uint64_t n)
-{
-	write_name(w, name);
-	buf_printf(w->buf, "%" PRIu64, n);
-}
-
-static int write_field(struct writer *w, const struct field *field, const void *params)
+static int write_field(struct json_writer *w, const struct field *field, const void *params)
 {
 	_cleanup_(buf_done) struct buf text = {};
 	const void *value = (const char *)params + field->offset;
 
 	switch (field->kind) {
 	case FIELD_BOOL:
-		write_name(w, field->name);
-		buf_puts(w->buf, *(const bool *)value ? "true" : "false");
+		json_write_bool(w, field->name, *(const bool *)value);
 		return 0;
 	case FIELD_U64:
 	case FIELD_SIZE:
-		write_u64(w, field->name, *(const uint64_t *)value);
+		json_write_u64(w, field->name, *(const uint64_t *)value);
 		return 0;
 	case FIELD_USEC:
 	case FIELD_ENUM:
@@ -111,12 +37,12 @@ static int write_field(struct writer *w, const struct field *field, const void *
 		return buf_error(&text);
 	/* An empty text says no more than an absent one, and is not allowed. */
 	if (text.size > 0)
-		write_text(w, field->name, buf_str(&text));
+		json_write_text(w, field->name, buf_str(&text));
 	return 0;
 }
 
 /* plain has the values that need not be written. */
-static int write_fields(struct writer *w, const struct field *fields, size_t n, uint64_t set,
+static int write_fields(struct json_writer *w, const struct field *fields, size_t n, uint64_t set,
 	const void *params, const void *plain)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -138,7 +64,7 @@ static int write_fields(struct writer *w, const struct field *fields, size_t n, 
  * Defaults are not written here: these options say how a host uses the stack, and dmstack.conf may
  * add to them.
  */
-static int write_common(struct writer *w, const struct layer *layer)
+static int write_common(struct json_writer *w, const struct layer *layer)
 {
 	for (size_t i = 0; i < layer_n_common_fields; i++) {
 		const struct field *field = &layer_common_fields[i];
@@ -153,15 +79,14 @@ static int write_common(struct writer *w, const struct layer *layer)
 			if (r < 0)
 				return r;
 		}
-		r = write_fields(
-			w, field, 1, layer->common_set >> i & 1, &layer->common, &plain);
+		r = write_fields(w, field, 1, layer->common_set >> i & 1, &layer->common, &plain);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int write_layer(struct writer *w, const struct layer *layer)
+static int write_layer(struct json_writer *w, const struct layer *layer)
 {
 	_cleanup_free_ void *zero = calloc(1, layer->type->params_size + 1);
 	_cleanup_(buf_done) struct buf text = {};
@@ -170,10 +95,10 @@ static int write_layer(struct writer *w, const struct layer *layer)
 	if (!zero)
 		return -ENOMEM;
 
-	write_open(w, NULL, '{');
-	write_text(w, "name", layer->name);
-	write_text(w, "type", layer->type->name);
-	write_open(w, "devices", '{');
+	json_write_open(w, NULL, '{');
+	json_write_text(w, "name", layer->name);
+	json_write_text(w, "type", layer->type->name);
+	json_write_open(w, "devices", '{');
 	/* In the order of the type's roles, whatever the order in which they were given. */
 	for (size_t i = 0; i < layer->type->n_roles; i++) {
 		const struct layer_device *device = layer_device(layer, layer->type->roles[i].name);
@@ -182,13 +107,13 @@ static int write_layer(struct writer *w, const struct layer *layer)
 			continue;
 		buf_reset(&text);
 		devref_print(&device->ref, &text);
-		write_text(w, layer->type->roles[i].name, buf_str(&text));
+		json_write_text(w, layer->type->roles[i].name, buf_str(&text));
 	}
-	write_close(w, '}');
+	json_write_close(w, '}');
 	if (layer->key.kind != KEYREF_NONE) {
 		buf_reset(&text);
 		keyref_print(&layer->key, &text);
-		write_text(w, "key", buf_str(&text));
+		json_write_text(w, "key", buf_str(&text));
 	}
 	if (buf_error(&text) < 0)
 		return buf_error(&text);
@@ -200,11 +125,11 @@ static int write_layer(struct writer *w, const struct layer *layer)
 		w, layer->type->fields, layer->type->n_fields, layer->set, layer->params, zero);
 	if (r < 0)
 		return r;
-	write_close(w, '}');
+	json_write_close(w, '}');
 	return 0;
 }
 
-static int write_choice(struct writer *w, const char *name, unsigned value)
+static int write_choice(struct json_writer *w, const char *name, unsigned value)
 {
 	const struct layer_common common = {
 		.phase = value,
@@ -215,68 +140,68 @@ static int write_choice(struct writer *w, const char *name, unsigned value)
 	return i < 0 ? -EINVAL : write_field(w, &layer_common_fields[i], &common);
 }
 
-static void write_mount(struct writer *w, const struct mount_hint *mount)
+static void write_mount(struct json_writer *w, const struct mount_hint *mount)
 {
 	if (!mount)
 		return;
-	write_open(w, "mount", '{');
-	write_text(w, "where", mount->where);
-	write_text(w, "type", mount->type);
-	write_text(w, "options", mount->options);
-	write_text(w, "options-sealed", mount->options_sealed);
-	write_close(w, '}');
+	json_write_open(w, "mount", '{');
+	json_write_text(w, "where", mount->where);
+	json_write_text(w, "type", mount->type);
+	json_write_text(w, "options", mount->options);
+	json_write_text(w, "options-sealed", mount->options_sealed);
+	json_write_close(w, '}');
 }
 
-static int write_artifact(struct writer *w, const struct manifest_artifact *artifact)
+static int write_artifact(struct json_writer *w, const struct manifest_artifact *artifact)
 {
 	_cleanup_(buf_done) struct buf text = {};
 
-	write_open(w, NULL, '{');
-	write_text(w, "file", artifact->file);
+	json_write_open(w, NULL, '{');
+	json_write_text(w, "file", artifact->file);
 	buf_printf(&text, "%s.%s", artifact->layer, artifact->role);
-	write_text(w, "device", buf_str(&text));
-	write_u64(w, "bytes", artifact->bytes);
+	json_write_text(w, "device", buf_str(&text));
+	json_write_u64(w, "bytes", artifact->bytes);
 	buf_reset(&text);
 	buf_hex(&text, artifact->sha256, sizeof(artifact->sha256));
-	write_text(w, "sha256", buf_str(&text));
-	write_close(w, '}');
+	json_write_text(w, "sha256", buf_str(&text));
+	json_write_close(w, '}');
 	return buf_error(&text);
 }
 
-static int write_arrays(struct writer *w, const struct manifest *m)
+static int write_arrays(struct json_writer *w, const struct manifest *m)
 {
 	int r;
 
-	write_open(w, "layers", '[');
+	json_write_open(w, "layers", '[');
 	for (size_t i = 0; i < m->n_layers; i++) {
 		r = write_layer(w, m->layers[i]);
 		if (r < 0)
 			return r;
 	}
-	write_close(w, ']');
+	json_write_close(w, ']');
 	write_mount(w, m->mount);
 	if (m->n_artifacts == 0)
 		return 0;
 
-	write_open(w, "artifacts", '[');
+	json_write_open(w, "artifacts", '[');
 	for (size_t i = 0; i < m->n_artifacts; i++) {
 		r = write_artifact(w, &m->artifacts[i]);
 		if (r < 0)
 			return r;
 	}
-	write_close(w, ']');
+	json_write_close(w, ']');
 	return 0;
 }
 
 int manifest_write(const struct manifest *m, struct buf *buf)
 {
-	struct writer w = { .buf = buf };
+	struct json_writer w = { .buf = buf };
 	int r;
 
-	write_open(&w, NULL, '{');
-	write_u64(&w, "dmstack", MANIFEST_VERSION);
-	write_text(&w, "name", m->name);
-	write_u64(&w, "generation", m->generation);
+	json_write_open(&w, NULL, '{');
+	json_write_u64(&w, "dmstack", MANIFEST_VERSION);
+	json_write_text(&w, "name", m->name);
+	json_write_u64(&w, "generation", m->generation);
 	r = write_choice(&w, "phase", m->phase);
 	if (r >= 0)
 		r = write_choice(&w, "fail", m->fail);
@@ -284,7 +209,7 @@ int manifest_write(const struct manifest *m, struct buf *buf)
 		r = write_arrays(&w, m);
 	if (r < 0)
 		return r;
-	write_close(&w, '}');
+	json_write_close(&w, '}');
 	buf_putc(buf, '\n');
 	return buf_error(buf);
 }
