@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "hex.h"
+#include "layer-verity.h"
+#include "memory-vdev.h"
+#include "overflow.h"
 #include "pipeline.h"
 #include "rig.h"
 
@@ -95,6 +98,45 @@ void rig_below(struct rig_layer *l, const char *role, struct vdev *v)
 	fail_msg("%s has no role %s", type->name, role);
 }
 
+void rig_below_later(struct rig_layer *l, const char *role)
+{
+	rig_below(l, role, NULL);
+}
+
+static void layer_layout(struct rig *rig, struct rig_layer *l, uint64_t *bytes)
+{
+	_cleanup_(diag_done) struct diag diag = {};
+	uint64_t below[LAYER_ROLES_MAX] = {};
+	int r;
+
+	r = layer_finish_create(l->layer, &diag);
+	l->finished = true;
+	if (r >= 0 && l->layer->type == &layer_type_verity) {
+		struct verity_fields *f = verity_fields(l->layer);
+
+		f->data_blocks = div_round_up_u64(*bytes, f->data_block_size);
+		if (!layer_device(l->layer, "hash"))
+			f->hash_offset = align_up_u64(
+				f->data_blocks * f->data_block_size, f->hash_block_size);
+	}
+	if (r >= 0)
+		r = layer_below(l->layer, div_round_up_u64(*bytes, SECTOR_SIZE), below, &diag);
+	if (r < 0)
+		rig_fail("layout", r, &diag);
+	for (size_t i = 1; i < LAYER_ROLES_MAX; i++)
+		if (below[i])
+			l->below[i] = rig_add_device(
+				rig, memory_vdev_new(NULL, below[i] * SECTOR_SIZE, SECTOR_SIZE));
+	*bytes = below[0] * SECTOR_SIZE;
+}
+
+void rig_layout(struct rig *rig, uint64_t bytes)
+{
+	for (size_t i = rig->n_layers; i-- > 0;)
+		layer_layout(rig, &rig->layers[i], &bytes);
+	rig->base = rig_add_device(rig, memory_vdev_new(NULL, bytes, SECTOR_SIZE));
+}
+
 static int rig_key(
 	void *userdata, const struct keyref *ref, const struct secret **ret, struct diag *diag)
 {
@@ -131,16 +173,16 @@ int rig_open(struct rig *rig, enum filter_mode mode, struct diag *diag)
 		};
 		int r;
 
-		if (!l->below[0])
-			rig_below(l, "data", i ? rig->layers[i - 1].vdev : rig->devices[0]);
+		if (i > 0)
+			l->below[0] = rig->layers[i - 1].vdev;
+		else if (!l->below[0])
+			l->below[0] = rig->base ?: rig->devices[0];
 		memcpy(args.below, l->below, sizeof(args.below));
-		/* The device of a lower layer is a new one at each opening. */
-		if (i)
-			args.below[0] = rig->layers[i - 1].vdev;
-		if (mode == FILTER_CREATE) {
+		if (!l->finished) {
 			r = layer_finish_create(l->layer, diag);
 			if (r < 0)
 				return r;
+			l->finished = true;
 		}
 		r = filter_open(&args, &l->vdev, diag);
 		if (r < 0)

@@ -7,7 +7,7 @@
 
 #include "filter.h"
 
-#define RIG_DEVICES 4U
+#define RIG_DEVICES 8U
 #define RIG_LAYERS  4U
 
 struct rig_layer {
@@ -16,11 +16,13 @@ struct rig_layer {
 	struct vdev *below[LAYER_ROLES_MAX];
 	uint32_t free_section; /* of the journal */
 	uint8_t commit_seq;
+	bool finished;
 };
 
 struct rig {
 	struct vdev *devices[RIG_DEVICES];   /* owned */
 	struct rig_layer layers[RIG_LAYERS]; /* bottom first; owned */
+	struct vdev *base;		     /* of the lowest layer; NULL: devices[0] */
 	size_t n_devices, n_layers;
 	struct {
 		const char *name;
@@ -42,6 +44,14 @@ struct rig_layer *rig_add_layer(struct rig *rig, const char *type, const char *k
 void rig_set(struct rig_layer *l, const char *name, const char *format, ...) _printf_(3, 4);
 /* A device in a role; role "data" is needed. */
 void rig_below(struct rig_layer *l, const char *role, struct vdev *v);
+
+/* The same for a device that rig_layout() will make. */
+void rig_below_later(struct rig_layer *l, const char *role);
+/*
+ * Makes all devices, just large enough for a top device of so many bytes. The tree of a verity
+ * layer without a hash device goes behind its data.
+ */
+void rig_layout(struct rig *rig, uint64_t bytes);
 
 /* Layers above stand on the device of the layer below in role data, unless told otherwise. */
 int rig_open(struct rig *rig, enum filter_mode mode, struct diag *diag);
