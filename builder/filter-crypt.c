@@ -144,6 +144,8 @@ static int crypt_open(const struct filter_args *args, struct vdev **ret, struct 
 {
 	const struct crypt_fields *p = crypt_fields(args->layer);
 	_cleanup_(cipher_freep) struct cipher *cipher = NULL;
+	/* dm-crypt hands the larger blocks of the device below up. */
+	uint32_t block_size = MAX((uint32_t)p->sector_size, args->below[0]->block_size);
 	struct crypt_vdev *v;
 	uint64_t size;
 	int r;
@@ -151,7 +153,10 @@ static int crypt_open(const struct filter_args *args, struct vdev **ret, struct 
 	r = filter_size(args, &size, diag);
 	if (r >= 0)
 		r = filter_check_alignment(
-			args->below[0], p->offset * SECTOR_SIZE, (uint32_t)p->sector_size, diag);
+			args->below[0], p->offset * SECTOR_SIZE, block_size, diag);
+	if (r >= 0 && size % block_size)
+		r = diag_set(diag, -EINVAL, "%ju bytes are no multiple of the block size %u",
+			(uintmax_t)size, block_size);
 	if (r >= 0)
 		r = crypt_cipher(args, &cipher, diag);
 	if (r < 0)
@@ -163,7 +168,7 @@ static int crypt_open(const struct filter_args *args, struct vdev **ret, struct 
 	*v = (struct crypt_vdev){
 		.vdev = { .ops = &crypt_ops,
 			.size_bytes = size,
-			.block_size = (uint32_t)p->sector_size,
+			.block_size = block_size,
 			.name = args->layer->name },
 		.data = args->below[0],
 		.offset = p->offset * SECTOR_SIZE,
