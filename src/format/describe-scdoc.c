@@ -143,11 +143,12 @@ void describe_facts(const struct layer_type *type, struct buf *out)
 	buf_printf(out, ". lsblk(8) shows it as type _%s_.\n", type->uuid_prefix);
 }
 
-void describe_types(bool prose, struct buf *out)
+void describe_types(struct buf *out)
 {
-	for (size_t i = 0; layer_types[i]; i++) {
-		if (i > 0)
-			buf_puts(out, !prose ? " " : layer_types[i + 1] ? ", " : " and ");
-		buf_printf(out, prose ? "*%s*" : "%s", layer_types[i]->name);
-	}
+	for (size_t i = 0; layer_types[i]; i++)
+		buf_printf(out, "%s*%s*",
+			i == 0		     ? ""
+			: layer_types[i + 1] ? ", "
+					     : " and ",
+			layer_types[i]->name);
 }

@@ -2,8 +2,7 @@
 /*
  * dmstack-describe, a build tool: prints the manifest's JSON Schema, and fills templates of manual pages and completions from the table of
  * layer types. "@WHAT:TYPE@" in a template becomes what the table says; "common" is the type that
- * stands for the options of every layer, "@types@" are the names of all types, "@typelist@" the
- * same in prose.
+ * stands for the options of every layer.
  */
 
 #include <fcntl.h>
@@ -43,18 +42,24 @@ static void write_facts(const struct subject *subject, struct buf *out)
 		describe_facts(subject->type, out);
 }
 
-/* Words for completion: a field that takes a value ends with "=". */
-static void write_options(const struct subject *subject, struct buf *out)
+/* Words for completion: choices are spelled out, another field that takes a value ends with "=". */
+static void write_option_words(const struct subject *subject, struct buf *out)
 {
-	for (size_t i = 0; i < subject->n_fields; i++)
-		buf_printf(out, "%s%s%s", i ? " " : "", subject->fields[i].name,
-			subject->fields[i].kind == FIELD_BOOL ? "" : "=");
-}
+	static const char *const answers[] = { "yes", "no", NULL };
 
-static void write_role_words(const struct subject *subject, struct buf *out)
-{
+	for (size_t i = 0; i < subject->n_fields; i++) {
+		const struct field *f = &subject->fields[i];
+		const char *const *choices = f->kind == FIELD_ENUM		? f->choices
+					     : f->kind == FIELD_BOOL && f->dflt ? answers
+										: NULL;
+
+		if (!choices)
+			buf_printf(out, " %s%s", f->name, f->kind == FIELD_BOOL ? "" : "=");
+		for (size_t k = 0; choices && choices[k]; k++)
+			buf_printf(out, " %s=%s", f->name, choices[k]);
+	}
 	for (size_t i = 1; subject->type && i < subject->type->n_roles; i++)
-		buf_printf(out, "%s%s=", i > 1 ? " " : "", subject->type->roles[i].name);
+		buf_printf(out, " %s=", subject->type->roles[i].name);
 }
 
 static const struct directive {
@@ -64,8 +69,6 @@ static const struct directive {
 	{ "fields", write_fields },
 	{ "roles", write_roles },
 	{ "facts", write_facts },
-	{ "options", write_options },
-	{ "devices", write_role_words },
 };
 
 static int find_subject(const char *name, struct subject *ret)
@@ -84,14 +87,40 @@ static int find_subject(const char *name, struct subject *ret)
 	return 0;
 }
 
+/* A line for each type: its name and the words that may follow it. */
+static void write_type_words(struct buf *out)
+{
+	const struct subject common = {
+		.fields = layer_common_fields,
+		.n_fields = layer_n_common_fields,
+	};
+
+	for (size_t i = 0; layer_types[i]; i++) {
+		const struct subject own = {
+			.type = layer_types[i],
+			.fields = layer_types[i]->fields,
+			.n_fields = layer_types[i]->n_fields,
+		};
+
+		buf_printf(out, "%s%s name=%s", i ? "\n" : "", layer_types[i]->name,
+			layer_types[i]->key == KEY_NEVER ? "" : " key=");
+		write_option_words(&own, out);
+		write_option_words(&common, out);
+	}
+}
+
 /* word is what stands between the two @. -ENOENT: there is no such thing. */
 static int expand_word(const char *word, struct buf *out)
 {
 	char name[DIRECTIVE_MAX];
 	struct subject subject;
 
-	if (streq(word, "types") || streq(word, "typelist")) {
-		describe_types(streq(word, "typelist"), out);
+	if (streq(word, "typelist")) {
+		describe_types(out);
+		return 0;
+	}
+	if (streq(word, "typewords")) {
+		write_type_words(out);
 		return 0;
 	}
 	const char *colon = strchr(word, ':');

@@ -13,7 +13,7 @@ void describe_field(const struct field *field, struct buf *out);
 void describe_roles(const struct layer_type *type, struct buf *out);
 /* One paragraph: target, version, key, modules. */
 void describe_facts(const struct layer_type *type, struct buf *out);
-/* The names of all types, in bold and with commas, or just as words. */
-void describe_types(bool prose, struct buf *out);
+/* The names of all types, in bold and with commas. */
+void describe_types(struct buf *out);
 /* The JSON Schema of the manifest. */
 void describe_schema(struct buf *out);
