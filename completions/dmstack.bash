@@ -67,7 +67,7 @@ _dmstack_values() {
 			printf '%s\n' credential: file: keyring:
 		fi
 		;;
-	--stack | -s) echo "$_dmstack_presets" ;;
+	--stack | -s) tr ' ' '\n' <<<"$_dmstack_presets" ;;
 	--layer | -l) _dmstack_layer_words "$4" ;;
 	--layer-option) _dmstack_layer_options ;;
 	--phase | --fail) _dmstack_types | tr ' ' '\n' | sed -n "s/^${3#--}=//p" | sort -u ;;
