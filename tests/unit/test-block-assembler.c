@@ -57,7 +57,8 @@ static struct block_assembler *make(struct sink *s, bool fill)
 	};
 	struct block_assembler *a = NULL;
 
-	*s = (struct sink){ .ascending = true };
+	memset(s, 0, sizeof(*s));
+	s->ascending = true;
 	assert_int_equal(pthread_mutex_init(&s->lock, NULL), 0);
 	assert_int_equal(block_assembler_new(&args, &a), 0);
 	return a;
