@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "cipher-spec.h"
+#include "layer-integrity.h"
 #include "overflow.h"
 
 #define FIELD(n, k, member, ...)                                                                   \
@@ -27,6 +28,18 @@ static const struct field fields[] = {
 		.help = "Where the encrypted data begins on the device below."),
 	FIELD("skip", FIELD_U64, skip, .max = UINT64_C(1) << 52, .dflt = "0", .unit = "sectors",
 		.help = "Added to the sector number before the IV is made of it."),
+	FIELD("integrity", FIELD_STRING, integrity, .min = 4, .max = 31,
+		.help = "Authenticated encryption, on an integrity layer that keeps the tags: "
+			"hmac-sha256, hmac-sha512 ..., or with a cipher that authenticates itself "
+			"*aead* (aes-gcm-random, aes-ccm-random, aegis128-random) or *poly1305* "
+			"(chacha20-random); *none* keeps a random IV only."),
+	FIELD("integrity-key-size", FIELD_U64, integrity_key_size, .min = 8, .max = 512,
+		.unit = "bytes",
+		.help = "The size of the MAC's key, which is the end of the key; that of its digest "
+			"if not given. Other sizes need Linux 6.12."),
+	FIELD("tag-size", FIELD_U64, tag_size, .min = 1, .max = 255, .unit = "bytes",
+		.help = "How much of each tag below is used. Less than the algorithm gives cuts the "
+			"authentication tag."),
 	FIELD("iv-large-sectors", FIELD_BOOL, iv_large_sectors,
 		.help = "Count IVs in units of *sector-size* and not of 512 bytes."),
 	FIELD("same-cpu-crypt", FIELD_BOOL, same_cpu_crypt,
@@ -45,33 +58,92 @@ static const struct role roles[] = {
 
 static const char *const modules[] = { "dm_crypt", NULL };
 
-static int check_cipher(const struct layer *layer, struct cipher_spec *ret, struct diag *diag)
+int crypt_layer_aead(const struct layer *layer, struct aead_spec *ret, struct diag *diag)
 {
-	int r = cipher_spec_parse(crypt_fields(layer)->cipher, ret, diag);
+	const struct crypt_fields *f = crypt_fields(layer);
 
-	if (r < 0)
-		return diag_at(diag, r, "cipher");
-	if (ret->iv == CIPHER_IV_RANDOM || startswith(ret->algorithm, "authenc("))
-		return diag_set(diag, -EOPNOTSUPP,
-			"cipher: \"%s\" needs room for tags, which plain encryption has not",
-			crypt_fields(layer)->cipher);
-	return 0;
+	if (!f->integrity)
+		return -ENODATA;
+	int r = aead_spec_parse(
+		f->cipher, f->integrity, (uint32_t)f->integrity_key_size, ret, diag);
+	return r < 0 ? diag_at(diag, r, "cipher") : 0;
 }
 
-static int crypt_check(const struct layer *layer, struct diag *diag)
+uint32_t crypt_tag_size(const struct layer *layer)
+{
+	const struct crypt_fields *f = crypt_fields(layer);
+	struct aead_spec spec;
+
+	if (f->tag_size)
+		return (uint32_t)f->tag_size;
+	return crypt_layer_aead(layer, &spec, NULL) < 0 ? 0 : aead_spec_tag_size(&spec);
+}
+
+static int check_plain(const struct layer *layer, struct diag *diag)
 {
 	struct crypt_fields *f = crypt_fields(layer);
 	struct cipher_spec spec;
 
-	int r = check_cipher(layer, &spec, diag);
+	int r = cipher_spec_parse(f->cipher, &spec, diag);
 	if (r < 0)
-		return r;
+		return diag_at(diag, r, "cipher");
+	if (spec.iv == CIPHER_IV_RANDOM || startswith(spec.algorithm, "authenc("))
+		return diag_set(diag, -EINVAL,
+			"cipher: \"%s\" needs room for tags: integrity= and an integrity layer below",
+			f->cipher);
+	if (f->integrity_key_size || f->tag_size)
+		return diag_set(diag, -EINVAL, "%s: goes with integrity= only",
+			f->tag_size ? "tag-size" : "integrity-key-size");
 	if (f->key_bits == 0)
 		f->key_bits = spec.mode == CIPHER_MODE_XTS ? 512 : 256;
 	if (!cipher_spec_key_size_fits(&spec, f->key_bits / 8))
 		return diag_set(diag, -EINVAL, "size: %s takes a key of %s, not of %llu bits",
 			f->cipher, cipher_spec_key_sizes(&spec) ?: "another size",
 			(unsigned long long)f->key_bits);
+	return 0;
+}
+
+static int check_aead(const struct layer *layer, struct diag *diag)
+{
+	struct crypt_fields *f = crypt_fields(layer);
+	struct aead_spec spec;
+
+	int r = crypt_layer_aead(layer, &spec, diag);
+	if (r < 0)
+		return r;
+	if (f->key_bits == 0)
+		f->key_bits = aead_spec_key_size(&spec) * 8;
+	if (!aead_spec_key_size_fits(&spec, f->key_bits / 8))
+		return diag_set(diag, -EINVAL,
+			"size: a key of %llu bits does not fit %s with integrity=%s, whose usual one "
+			"has %zu",
+			(unsigned long long)f->key_bits, f->cipher, f->integrity,
+			aead_spec_key_size(&spec) * 8);
+	uint32_t iv_size = spec.iv_stored ? spec.iv_size : 0;
+	bool authenticates = spec.kind != AEAD_RANDOM;
+	if (f->tag_size &&
+		(f->tag_size > aead_spec_tag_size(&spec) || f->tag_size < iv_size + authenticates))
+		return diag_set(diag, -EINVAL, "tag-size: %llu bytes, %s with integrity=%s has %u",
+			(unsigned long long)f->tag_size, f->cipher, f->integrity,
+			aead_spec_tag_size(&spec));
+	if (layer->common.discard)
+		return diag_set(diag, -EINVAL, "discard: not possible with integrity=");
+	if (f->offset)
+		return diag_set(diag, -EINVAL, "offset: not possible with integrity=");
+	if (!authenticates && layer->common.phase == PHASE_SEALED)
+		return diag_set(diag, -EINVAL,
+			"integrity: none authenticates nothing, and is not possible in the sealed "
+			"phase");
+	return 0;
+}
+
+static int crypt_check(const struct layer *layer, struct diag *diag)
+{
+	const struct crypt_fields *f = crypt_fields(layer);
+
+	int r = f->integrity ? check_aead(layer, diag) : check_plain(layer, diag);
+	if (r < 0)
+		return r;
 	if (f->skip % (f->sector_size / SECTOR_SIZE))
 		return diag_set(diag, -EINVAL,
 			"skip: %llu sectors are not a multiple of sector-size",
@@ -81,6 +153,35 @@ static int crypt_check(const struct layer *layer, struct diag *diag)
 			diag, -EINVAL, "iv-large-sectors: means nothing with a sector-size of 512");
 	if (layer->common.device_size % f->sector_size)
 		return diag_set(diag, -EINVAL, "device-size: not a multiple of sector-size");
+	return 0;
+}
+
+/* Tags go to an integrity layer that keeps them, block for sector. */
+static int crypt_check_below(
+	const struct layer *layer, const struct layer *below, struct diag *diag)
+{
+	const struct crypt_fields *f = crypt_fields(layer);
+	bool store =
+		below && streq(below->type->name, "integrity") && integrity_is_tag_store(below);
+
+	if (!f->integrity && store)
+		return diag_set(diag, -EINVAL,
+			"\"%s\" keeps tags (integrity-algorithm=none), but there is no integrity= here",
+			below->name);
+	if (!f->integrity)
+		return 0;
+	if (!store)
+		return diag_set(diag, -EINVAL,
+			"integrity: needs an integrity layer with integrity-algorithm=none right "
+			"below");
+	if (integrity_fields(below)->sector_size != f->sector_size)
+		return diag_set(diag, -EINVAL,
+			"sector-size: %llu bytes here, %llu on \"%s\"; they must be equal",
+			(unsigned long long)f->sector_size,
+			(unsigned long long)integrity_fields(below)->sector_size, below->name);
+	if (integrity_tag_size(below) < crypt_tag_size(layer))
+		return diag_set(diag, -EINVAL, "integrity: needs tags of %u bytes, \"%s\" has %u",
+			crypt_tag_size(layer), below->name, integrity_tag_size(below));
 	return 0;
 }
 
@@ -127,7 +228,13 @@ static void crypt_table(const struct layer *layer, struct dmtable *t)
 		t->error = -ENOMEM;
 		return;
 	}
-	dmtable_text(t, "%s", f->cipher);
+	struct aead_spec aead;
+	bool has_aead = crypt_layer_aead(layer, &aead, NULL) >= 0;
+
+	if (has_aead)
+		dmtable_text(t, "capi:%s-%s", aead.algorithm, aead.iv_words);
+	else
+		dmtable_text(t, "%s", f->cipher);
 	dmtable_text(t, ":%llu:logon:%s", (unsigned long long)(f->key_bits / 8), key);
 	dmtable_text(t, "%llu", (unsigned long long)f->skip);
 	dmtable_device(t, "", "data");
@@ -144,10 +251,15 @@ static void crypt_table(const struct layer *layer, struct dmtable *t)
 		dmtable_option(t, "no_read_workqueue");
 	if (f->no_write_workqueue)
 		dmtable_option(t, "no_write_workqueue");
+	if (has_aead)
+		dmtable_option(t, "integrity:%u:%s", crypt_tag_size(layer),
+			aead.kind == AEAD_RANDOM ? "none" : "aead");
 	if (f->sector_size != SECTOR_SIZE)
 		dmtable_option(t, "sector_size:%llu", (unsigned long long)f->sector_size);
 	if (f->iv_large_sectors)
 		dmtable_option(t, "iv_large_sectors");
+	if (has_aead && aead.mac_key_size && !aead.mac_key_is_default)
+		dmtable_option(t, "integrity_key_size:%u", aead.mac_key_size);
 	dmtable_end_options(t, false);
 }
 
@@ -155,7 +267,7 @@ const struct layer_type layer_type_crypt = {
 	.name = "crypt",
 	.dm_target = "crypt",
 	.version = { 1, 18, 1 },
-	.summary = "encryption (plain dm-crypt)",
+	.summary = "encryption, plain or authenticated (dm-crypt)",
 	.uuid_prefix = "crypt",
 	.modules = modules,
 	.fields = fields,
@@ -165,6 +277,7 @@ const struct layer_type layer_type_crypt = {
 	.n_roles = ARRAY_SIZE(roles),
 	.key = KEY_REQUIRED,
 	.check = crypt_check,
+	.check_below = crypt_check_below,
 	.key_size = crypt_key_size,
 	.length = crypt_length,
 	.below = crypt_below,

@@ -5,6 +5,7 @@
  * Parameters of a "crypt" layer: plain dm-crypt (kernel: admin-guide/device-mapper/dm-crypt).
  */
 
+#include "aead-spec.h"
 #include "layer.h"
 
 struct crypt_fields {
@@ -13,6 +14,9 @@ struct crypt_fields {
 	uint64_t sector_size; /* bytes */
 	uint64_t offset;      /* sectors on the device below */
 	uint64_t skip;	      /* sectors added to the IV */
+	char *integrity;      /* cryptsetup's word for authenticated encryption; NULL: none */
+	uint64_t integrity_key_size; /* bytes of the MAC's key; 0: the default */
+	uint64_t tag_size;	     /* bytes used of the tags below; 0: what the algorithm needs */
 	bool iv_large_sectors;
 	bool same_cpu_crypt;
 	bool submit_from_crypt_cpus;
@@ -26,3 +30,9 @@ static inline struct crypt_fields *crypt_fields(const struct layer *layer)
 {
 	return layer->params;
 }
+
+/* What the cipher is with its authentication. -ENODATA: it has none. */
+int crypt_layer_aead(
+	const struct layer *layer, struct aead_spec *ret, struct diag *diag) _must_check_;
+/* Bytes of each sector's tag that the layer uses; 0 without authentication. */
+uint32_t crypt_tag_size(const struct layer *layer);

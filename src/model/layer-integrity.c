@@ -35,7 +35,8 @@ static const struct field fields[] = {
 	FIELD("integrity-algorithm", FIELD_STRING, algorithm, .min = 1, .max = 63,
 		.flags = FIELD_REQUIRED,
 		.help = "What the tags are made with: crc32c, xxhash64, sha1, sha256, sha512, "
-			"hmac-sha256 ... It is not on the disk, so it must be given."),
+			"hmac-sha256 ... It is not on the disk, so it must be given. With *none* "
+			"it keeps the tags of a crypt layer above, which has *integrity=*."),
 	FIELD("tag-size", FIELD_U64, tag_size, .max = INTEGRITY_TAG_SIZE_MAX, .unit = "bytes",
 		.help = "The size of a tag; that of the algorithm if not given."),
 	FIELD("sector-size", FIELD_SIZE, sector_size, .min = 512, .max = 4096, .flags = FIELD_POW2,
@@ -94,6 +95,11 @@ static const char *const kernel_options[] = { "journal_sectors", "interleave_sec
 	"buffer_sectors", "journal_watermark", "commit_time", "sectors_per_bit",
 	"bitmap_flush_interval", "block_size", "fix_padding", "fix_hmac", NULL };
 
+bool integrity_is_tag_store(const struct layer *layer)
+{
+	return streq(integrity_fields(layer)->algorithm, "none");
+}
+
 bool integrity_is_keyed(const struct layer *layer)
 {
 	const struct hash_alg *alg = hash_alg_find(integrity_fields(layer)->algorithm);
@@ -109,11 +115,46 @@ uint32_t integrity_tag_size(const struct layer *layer)
 	return f->tag_size ? (uint32_t)f->tag_size : alg ? alg->size : 0;
 }
 
+static int check_tag_store(const struct layer *layer, struct diag *diag)
+{
+	if (integrity_fields(layer)->tag_size == 0)
+		return diag_set(diag, -EINVAL, "integrity-algorithm: none needs a tag-size");
+	if (layer->key.kind != KEYREF_NONE)
+		return diag_set(diag, -EINVAL, "integrity-algorithm: none takes no key");
+	if (integrity_fields(layer)->mode == INTEGRITY_BITMAP)
+		return diag_set(diag, -EINVAL,
+			"mode: bitmap recalculates tags, which without an algorithm it cannot");
+	if (layer->common.discard)
+		return diag_set(
+			diag, -EINVAL, "discard: not possible below authenticated encryption");
+	return 0;
+}
+
+/* Reads and writes of a tag store carry tags, which only dm-crypt has. */
+static int integrity_check_above(
+	const struct layer *layer, const struct layer *above, struct diag *diag)
+{
+	if (!integrity_is_tag_store(layer))
+		return 0;
+	if (!above)
+		return diag_set(diag, -EINVAL,
+			"integrity-algorithm: none is of use only below a crypt layer that has "
+			"integrity=");
+	if (!streq(above->type->name, "crypt"))
+		return diag_set(diag, -EINVAL,
+			"\"%s\" keeps tags (integrity-algorithm=none), which only a crypt layer "
+			"has",
+			layer->name);
+	return 0;
+}
+
 static int check_algorithm(const struct layer *layer, struct diag *diag)
 {
 	const struct integrity_fields *f = integrity_fields(layer);
 	const struct hash_alg *alg = hash_alg_find(f->algorithm);
 
+	if (integrity_is_tag_store(layer))
+		return check_tag_store(layer, diag);
 	if (!alg)
 		return diag_set(
 			diag, -EINVAL, "integrity-algorithm: \"%s\" is not known", f->algorithm);
@@ -299,6 +340,9 @@ static int adopt_flags(const struct layer *layer, const struct integrity_sb *sb,
 	if (!has_meta(layer) && !(sb->flags & INTEGRITY_SB_FIX_PADDING) != f->legacy_padding)
 		return diag_set(diag, -EMEDIUMTYPE, "the superblock %s integrity-legacy-padding",
 			f->legacy_padding ? "has not" : "has");
+	/* The flag is about tags and MACs, and a plain tag store has neither. */
+	if (integrity_is_tag_store(layer) && !f->journal_integrity)
+		return 0;
 	if (!(sb->flags & INTEGRITY_SB_FIX_HMAC) != f->legacy_hmac)
 		return diag_set(diag, -EMEDIUMTYPE, "the superblock %s integrity-legacy-hmac",
 			f->legacy_hmac ? "has not" : "has");
@@ -427,7 +471,8 @@ static void integrity_table(const struct layer *layer, struct dmtable *t)
 	tuning_options(f, t);
 	if (has_meta(layer))
 		dmtable_option_device(t, "meta_device:", "meta");
-	keyed_option(t, "internal_hash", alg ? alg->kernel : f->algorithm, &layer->key);
+	if (!integrity_is_tag_store(layer))
+		keyed_option(t, "internal_hash", alg ? alg->kernel : f->algorithm, &layer->key);
 	if (f->journal_integrity)
 		keyed_option(t, "journal_mac", cipher_kernel_name(f->journal_integrity, name),
 			&f->journal_integrity_key);
@@ -436,7 +481,7 @@ static void integrity_table(const struct layer *layer, struct dmtable *t)
 			&f->journal_crypt_key);
 	if (!f->legacy_padding && !has_meta(layer))
 		dmtable_option(t, "fix_padding");
-	if (!f->legacy_hmac)
+	if (!f->legacy_hmac && (!integrity_is_tag_store(layer) || f->journal_integrity))
 		dmtable_option(t, "fix_hmac");
 	if (f->legacy_recalculate)
 		dmtable_option(t, "legacy_recalculate");
@@ -464,6 +509,7 @@ const struct layer_type layer_type_integrity = {
 	.key = KEY_OPTIONAL,
 	.kernel_options = kernel_options,
 	.check = integrity_check,
+	.check_above = integrity_check_above,
 	.key_size = integrity_key_size,
 	.superblock = integrity_superblock,
 	.adopt = integrity_adopt,

@@ -54,6 +54,8 @@ static inline struct integrity_fields *integrity_fields(const struct layer *laye
 
 /* The tag size in bytes, of the field or of the algorithm. */
 uint32_t integrity_tag_size(const struct layer *layer);
+/* True if the tags are those of a layer above, which are stored and not looked at. */
+bool integrity_is_tag_store(const struct layer *layer);
 /* True if the data tags are keyed. */
 bool integrity_is_keyed(const struct layer *layer);
 /*

@@ -306,6 +306,17 @@ int layer_finish_create(struct layer *layer, struct diag *diag)
 	return finish(layer, true, diag);
 }
 
+int layer_check_pair(const struct layer *above, const struct layer *below, struct diag *diag)
+{
+	int r = 0;
+
+	if (below && below->type->check_above)
+		r = below->type->check_above(below, above, diag);
+	if (r >= 0 && above && above->type->check_below)
+		r = above->type->check_below(above, below, diag);
+	return r;
+}
+
 const struct layer_device *layer_device(const struct layer *layer, const char *role)
 {
 	for (size_t i = 0; i < layer->n_devices; i++)

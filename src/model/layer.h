@@ -96,6 +96,12 @@ struct layer_type {
 
 	/* All fields together. */
 	int (*check)(const struct layer *layer, struct diag *diag);
+	/*
+	 * Whether the layer above can stand on this one with its data, and whether this one can
+	 * stand on the one below. NULL stands for nobody, or for a device that is not a layer.
+	 */
+	int (*check_above)(const struct layer *layer, const struct layer *above, struct diag *diag);
+	int (*check_below)(const struct layer *layer, const struct layer *below, struct diag *diag);
 	/* The key's size in bytes, or 0 for any. */
 	size_t (*key_size)(const struct layer *layer);
 	/* -ENODATA: this layer has no superblock. */
@@ -182,6 +188,13 @@ int layer_set_device(
 int layer_finish(struct layer *layer, struct diag *diag) _must_check_;
 /* The same for a layer whose image is still to be made: no devices, no results such as a root hash. */
 int layer_finish_create(struct layer *layer, struct diag *diag) _must_check_;
+
+/*
+ * What both have to say of each other. One of them may be NULL: nobody above, or a device below
+ * that is not a layer. Both are finished.
+ */
+int layer_check_pair(
+	const struct layer *above, const struct layer *below, struct diag *diag) _must_check_;
 
 /* The device in a role, or NULL. */
 const struct layer_device *layer_device(const struct layer *layer, const char *role);

@@ -153,11 +153,23 @@ static int check_block_sizes(
 static int check_edges(struct layer *layer, struct diag *diag)
 {
 	layer->block_size = layer_block_size(layer);
+	if (layer->n_users == 0) {
+		int r = layer_check_pair(NULL, layer, diag);
+
+		if (r < 0)
+			return r;
+	}
 	for (size_t i = 0; i < layer->n_devices; i++) {
 		const struct layer *below = layer->devices[i].layer;
 
-		if (!below)
+		if (!below) {
+			int r = layer->devices[i].role == 0 ? layer_check_pair(layer, NULL, diag)
+							    : 0;
+
+			if (r < 0)
+				return r;
 			continue;
+		}
 		if (below->broken)
 			return diag_set(diag, -EINVAL, "\"%s\", on which it stands, cannot be used",
 				below->name);
@@ -166,6 +178,9 @@ static int check_edges(struct layer *layer, struct diag *diag)
 			return r;
 		if (layer->devices[i].role != 0)
 			continue;
+		r = layer_check_pair(layer, below, diag);
+		if (r < 0)
+			return r;
 		layer->block_size = MAX(layer->block_size, below->block_size);
 		/* Saying that it cannot be written beats a write that fails. */
 		layer->common.read_only |= layer_is_read_only(below);

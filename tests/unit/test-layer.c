@@ -48,6 +48,15 @@ static void test_tables(void **state)
 			8,
 			"0 8 crypt aes-cbc-essiv:sha256 :32:logon:dmstack:x 16 <data> 8 3 "
 			"allow_discards sector_size:4096 iv_large_sectors" },
+		{ "crypt",
+			"data=/dev/a key=/k cipher=aes-xts-random integrity=hmac-sha256 "
+			"integrity-key-size=64 sector-size=4096",
+			8,
+			"0 8 crypt capi:authenc(hmac(sha256),xts(aes))-random "
+			":128:logon:dmstack:x 0 <data> 0 3 integrity:48:aead sector_size:4096 "
+			"integrity_key_size:64" },
+		{ "integrity", "data=/dev/a integrity-algorithm=none tag-size=48", 8,
+			"0 8 integrity <data> 0 48 J 1 fix_padding" },
 		{ "integrity", "data=/dev/a integrity-algorithm=sha256", 8,
 			"0 8 integrity <data> 0 32 J 3 internal_hash:sha256 fix_padding fix_hmac" },
 		{ "integrity",
@@ -117,6 +126,16 @@ static void test_refused(void **state)
 		{ "crypt", "data=/dev/a key=/k iv-large-sectors", "iv-large-sectors" },
 		{ "crypt", "data=/dev/a key=/k sector-size=4096 skip=4", "skip" },
 		{ "crypt", "data=/dev/a key=ask sealed", "sealed" },
+		{ "crypt", "data=/dev/a key=/k tag-size=16", "tag-size" },
+		{ "crypt", "data=/dev/a key=/k integrity=aead", "aead" },
+		{ "crypt", "data=/dev/a key=/k integrity=hmac-sha256 discard", "discard" },
+		{ "crypt", "data=/dev/a key=/k integrity=hmac-sha256 offset=8", "offset" },
+		{ "crypt", "data=/dev/a key=/k integrity=hmac-sha256 size=384", "size" },
+		{ "crypt", "data=/dev/a key=/k integrity=hmac-sha256 tag-size=33", "tag-size" },
+		{ "crypt", "data=/dev/a key=/k cipher=aes-xts-random integrity=none sealed",
+			"sealed" },
+		{ "integrity", "data=/dev/a integrity-algorithm=none", "tag-size" },
+		{ "integrity", "data=/dev/a integrity-algorithm=none tag-size=8 key=/k", "key" },
 		{ "integrity", "data=/dev/a", "integrity-algorithm" },
 		{ "integrity", "data=/dev/a integrity-algorithm=md5", "md5" },
 		{ "integrity", "data=/dev/a integrity-algorithm=hmac-sha256", "key" },

@@ -177,6 +177,52 @@ static void test_deep(void **state)
 	assert_string_equal(order[0]->name, "l9999");
 }
 
+static void test_authenticated(void **state)
+{
+	static const struct {
+		const char *store, *crypt;
+		const char *word; /* of the message; NULL: it fits */
+	} cases[] = {
+		{ "tag-size=48", "integrity=hmac-sha256 cipher=aes-xts-random", NULL },
+		{ "tag-size=64", "integrity=hmac-sha256 cipher=aes-xts-random", NULL },
+		{ "tag-size=32", "integrity=hmac-sha256 cipher=aes-xts-random", "48 bytes" },
+		{ "tag-size=32", "integrity=hmac-sha256 cipher=aes-xts-random tag-size=32", NULL },
+		{ "tag-size=48 sector-size=4096", "integrity=hmac-sha256 cipher=aes-xts-random",
+			"sector-size" },
+		{ "tag-size=48", "", "keeps tags" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(stack_done) struct stack stack = {};
+		char store[200], crypt[200];
+
+		(void)snprintf(store, sizeof(store),
+			"i integrity data=/dev/a integrity-algorithm=none %s", cases[i].store);
+		(void)snprintf(crypt, sizeof(crypt), "c crypt data=i key=/k %s", cases[i].crypt);
+		add(&stack, store);
+		struct layer *layer = add(&stack, crypt);
+		assert_int_equal(stack_link(&stack), cases[i].word ? 1 : 0);
+		if (cases[i].word)
+			assert_non_null(strstr(layer->error.what, cases[i].word));
+	}
+}
+
+/* Tags that nobody makes or checks protect nothing. */
+static void test_tag_store_alone(void **state)
+{
+	_cleanup_(stack_done) struct stack stack = {};
+
+	add(&stack, "a integrity data=/dev/a integrity-algorithm=none tag-size=16");
+	add(&stack, "b integrity data=/dev/b integrity-algorithm=none tag-size=16");
+	add(&stack, "l linear data=b");
+	add(&stack, "c crypt data=/dev/c key=/k integrity=hmac-sha256");
+	assert_int_equal(stack_link(&stack), 3);
+	assert_true(stack_find(&stack, "a")->broken);
+	assert_false(stack_find(&stack, "b")->broken);
+	assert_true(stack_find(&stack, "l")->broken);
+	assert_true(stack_find(&stack, "c")->broken);
+}
+
 static void test_plan(void **state)
 {
 	_cleanup_(stack_done) struct stack stack = {};
@@ -211,6 +257,8 @@ int main(void)
 		cmocka_unit_test(test_two_tops),
 		cmocka_unit_test(test_netdev_goes_up),
 		cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_authenticated),
+		cmocka_unit_test(test_tag_store_alone),
 		cmocka_unit_test(test_plan),
 	};
 
