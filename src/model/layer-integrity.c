@@ -230,7 +230,7 @@ static size_t integrity_key_size(const struct layer *layer)
 	return integrity_fields(layer)->key_size;
 }
 
-static bool has_meta(const struct layer *layer)
+bool integrity_has_meta(const struct layer *layer)
 {
 	return layer_device(layer, "meta") != NULL;
 }
@@ -261,7 +261,7 @@ int integrity_layer_geometry(const struct layer *layer, uint64_t data_sectors,
 {
 	const struct integrity_fields *f = integrity_fields(layer);
 	struct integrity_format params =
-		make_params(layer, data_sectors, meta_sectors, has_meta(layer));
+		make_params(layer, data_sectors, meta_sectors, integrity_has_meta(layer));
 
 	if (f->has_sb)
 		return integrity_geometry_open(&params, &f->sb, ret, diag);
@@ -292,9 +292,9 @@ static int integrity_below(const struct layer *layer, uint64_t sectors,
 	uint64_t ret_below[LAYER_ROLES_MAX], struct diag *diag)
 {
 	uint64_t block = integrity_fields(layer)->sector_size / SECTOR_SIZE;
-	struct integrity_format params = make_params(layer, 0, 0, has_meta(layer));
+	struct integrity_format params = make_params(layer, 0, 0, integrity_has_meta(layer));
 
-	if (!has_meta(layer))
+	if (!integrity_has_meta(layer))
 		return integrity_smallest_data_device(&params, sectors, block, &ret_below[0], diag);
 
 	ret_below[0] = align_up_u64(sectors, block);
@@ -305,113 +305,6 @@ static int integrity_below(const struct layer *layer, uint64_t sectors,
 static uint32_t integrity_block_size(const struct layer *layer)
 {
 	return (uint32_t)integrity_fields(layer)->sector_size;
-}
-
-static int integrity_superblock(const struct layer *layer, struct superblock_place *ret)
-{
-	*ret = (struct superblock_place){
-		.role = has_meta(layer) ? 1 : 0,
-		.offset = integrity_fields(layer)->offset * SECTOR_SIZE,
-		.size = INTEGRITY_SB_SIZE,
-	};
-	return 0;
-}
-
-/* What the layer's fields make of a flag of the superblock. */
-static int adopt_flags(const struct layer *layer, const struct integrity_sb *sb, struct diag *diag)
-{
-	const struct integrity_fields *f = integrity_fields(layer);
-
-	if (sb->flags & INTEGRITY_SB_INLINE)
-		return diag_set(diag, -EOPNOTSUPP, "the superblock says inline mode");
-	if (!(sb->flags & INTEGRITY_SB_HAVE_JOURNAL_MAC) != !f->journal_integrity)
-		return diag_set(diag, -EMEDIUMTYPE,
-			"the superblock %s a journal MAC, the configuration %s",
-			sb->flags & INTEGRITY_SB_HAVE_JOURNAL_MAC ? "has" : "has not",
-			f->journal_integrity ? "has" : "has not");
-	if ((sb->flags & INTEGRITY_SB_RECALCULATING) && sb->recalc_sector < sb->provided_sectors &&
-		!f->recalculate && !f->recalculate_reset)
-		return diag_set(diag, -EMEDIUMTYPE,
-			"the superblock asks to recalculate the tags, which would accept any data");
-	if ((sb->flags & INTEGRITY_SB_DIRTY_BITMAP) && f->mode != INTEGRITY_BITMAP)
-		return diag_set(diag, -EMEDIUMTYPE,
-			"the superblock has a dirty bitmap, but mode is not bitmap: the tags of "
-			"marked blocks would be recalculated");
-	if (!has_meta(layer) && !(sb->flags & INTEGRITY_SB_FIX_PADDING) != f->legacy_padding)
-		return diag_set(diag, -EMEDIUMTYPE, "the superblock %s integrity-legacy-padding",
-			f->legacy_padding ? "has not" : "has");
-	/* The flag is about tags and MACs, and a plain tag store has neither. */
-	if (integrity_is_tag_store(layer) && !f->journal_integrity)
-		return 0;
-	if (!(sb->flags & INTEGRITY_SB_FIX_HMAC) != f->legacy_hmac)
-		return diag_set(diag, -EMEDIUMTYPE, "the superblock %s integrity-legacy-hmac",
-			f->legacy_hmac ? "has not" : "has");
-	return 0;
-}
-
-static int adopt_sizes(const struct layer *layer, const struct integrity_sb *sb, struct diag *diag)
-{
-	const struct integrity_fields *f = integrity_fields(layer);
-	uint32_t block_size = SECTOR_SIZE << sb->log2_sectors_per_block;
-	uint64_t wanted = layer->common.device_size / SECTOR_SIZE;
-
-	if (sb->tag_size != integrity_tag_size(layer))
-		return diag_set(diag, -EMEDIUMTYPE,
-			"tag-size: the superblock has %u bytes, the configuration %u", sb->tag_size,
-			integrity_tag_size(layer));
-	if (block_size != f->sector_size)
-		return diag_set(diag, -EMEDIUMTYPE,
-			"sector-size: the superblock has %u bytes, the configuration %llu",
-			block_size, (unsigned long long)f->sector_size);
-	if (wanted && wanted != sb->provided_sectors)
-		return diag_set(diag, -EMEDIUMTYPE,
-			"device-size: the superblock has %llu sectors, the configuration %llu",
-			(unsigned long long)sb->provided_sectors, (unsigned long long)wanted);
-	return 0;
-}
-
-static int adopt_salt(struct layer *layer, const struct integrity_sb *sb, struct diag *diag)
-{
-	struct integrity_fields *f = integrity_fields(layer);
-
-	if (f->salt.size) {
-		if (memcmp(f->salt.data, sb->salt, INTEGRITY_SALT_SIZE) != 0)
-			return diag_set(diag, -EMEDIUMTYPE,
-				"salt: the superblock has another one than the configuration");
-		return 0;
-	}
-	if (!(sb->flags & INTEGRITY_SB_FIX_HMAC))
-		return 0;
-	f->salt.data = malloc(INTEGRITY_SALT_SIZE);
-	if (!f->salt.data)
-		return -ENOMEM;
-	memcpy(f->salt.data, sb->salt, INTEGRITY_SALT_SIZE);
-	f->salt.size = INTEGRITY_SALT_SIZE;
-	return 0;
-}
-
-static int integrity_adopt(struct layer *layer, const void *data, size_t size, struct diag *diag)
-{
-	struct integrity_fields *f = integrity_fields(layer);
-	struct integrity_sb sb;
-
-	if (size < INTEGRITY_SB_SIZE)
-		return diag_set(diag, -ENODATA, "the device is too small for a superblock");
-	int r = integrity_sb_decode(data, &sb, diag);
-	if (r < 0)
-		return r;
-	r = adopt_flags(layer, &sb, diag);
-	if (r < 0)
-		return r;
-	r = adopt_sizes(layer, &sb, diag);
-	if (r < 0)
-		return r;
-	r = adopt_salt(layer, &sb, diag);
-	if (r < 0)
-		return r;
-	f->sb = sb;
-	f->has_sb = true;
-	return 0;
 }
 
 /* integritysetup writes "hmac-sha256" and "ctr-aes" for the kernel's hmac(sha256) and ctr(aes). */
@@ -469,7 +362,7 @@ static void integrity_table(const struct layer *layer, struct dmtable *t)
 	if (f->sector_size != SECTOR_SIZE)
 		number_option(t, "block_size", f->sector_size);
 	tuning_options(f, t);
-	if (has_meta(layer))
+	if (integrity_has_meta(layer))
 		dmtable_option_device(t, "meta_device:", "meta");
 	if (!integrity_is_tag_store(layer))
 		keyed_option(t, "internal_hash", alg ? alg->kernel : f->algorithm, &layer->key);
@@ -479,7 +372,7 @@ static void integrity_table(const struct layer *layer, struct dmtable *t)
 	if (f->journal_crypt)
 		keyed_option(t, "journal_crypt", cipher_kernel_name(f->journal_crypt, name),
 			&f->journal_crypt_key);
-	if (!f->legacy_padding && !has_meta(layer))
+	if (!f->legacy_padding && !integrity_has_meta(layer))
 		dmtable_option(t, "fix_padding");
 	if (!f->legacy_hmac && (!integrity_is_tag_store(layer) || f->journal_integrity))
 		dmtable_option(t, "fix_hmac");

@@ -19,7 +19,7 @@ enum integrity_mode {
 
 struct integrity_fields {
 	unsigned mode;	       /* enum integrity_mode */
-	char *algorithm;       /* "crc32c", "sha256", "hmac-sha256" ... */
+	char *algorithm;       /* "crc32c", "sha256", "hmac-sha256" ...; "none" keeps tags only */
 	uint64_t tag_size;     /* bytes; 0: that of the algorithm */
 	uint64_t sector_size;  /* bytes */
 	uint64_t offset;       /* sectors before the superblock */
@@ -56,6 +56,8 @@ static inline struct integrity_fields *integrity_fields(const struct layer *laye
 uint32_t integrity_tag_size(const struct layer *layer);
 /* True if the tags are those of a layer above, which are stored and not looked at. */
 bool integrity_is_tag_store(const struct layer *layer);
+/* True if superblock, journal and tags have a device of their own. */
+bool integrity_has_meta(const struct layer *layer);
 /* True if the data tags are keyed. */
 bool integrity_is_keyed(const struct layer *layer);
 /*
@@ -63,3 +65,7 @@ bool integrity_is_keyed(const struct layer *layer);
  */
 int integrity_layer_geometry(const struct layer *layer, uint64_t data_sectors,
 	uint64_t meta_sectors, struct integrity_geometry *ret, struct diag *diag) _must_check_;
+
+/* Callbacks of the type, see struct layer_type. */
+int integrity_superblock(const struct layer *layer, struct superblock_place *ret);
+int integrity_adopt(struct layer *layer, const void *data, size_t size, struct diag *diag);
