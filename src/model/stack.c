@@ -102,7 +102,7 @@ static void layer_break(struct layer *layer, struct diag *diag)
 	if (!layer->broken) {
 		layer->broken = true;
 		diag_move(&layer->error, diag);
-		if (layer->where && !layer->error.where)
+		if (layer->where)
 			diag_at(&layer->error, 0, "%s", layer->where);
 	}
 	diag_done(diag);
