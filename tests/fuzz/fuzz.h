@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * One fuzz target: eats any bytes, returns 0, and aborts where a promise does not hold. With clang
+ * and -fsanitize=fuzzer it is what libFuzzer calls; otherwise fuzz-main.c does.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Makes the corpora of the binary formats from the golden cases and from the fields' tables."""
+
+import json
+import pathlib
+import struct
+
+HERE = pathlib.Path(__file__).parent
+GOLDEN = HERE.parent / "golden" / "data"
+
+
+def write(target, name, data):
+    path = HERE / "corpus" / target / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def integrity():
+    """Superblock (its defined bytes, or 512 with a MAC) padded to 4096, then the three sizes."""
+    for name in ["integrity-sha256-4096", "integrity-crc32c-meta-512", "integrity-jmac-4096",
+                 "integrity-legacy-padding-4096", "integrity-crc32c-bitmap-spb-512"]:
+        images = json.loads((GOLDEN / name / "params.json").read_text())["images"]
+        image = [i for i in images if "geometry" in i][0]
+        data = bytes.fromhex(image["superblock"]["hex"]).ljust(4096, b"\0")
+        meta = image["size"] // 512 if image["name"] == "meta.img" else 0
+        size = [i for i in images if i["name"] == "data.img"][0]["size"] // 512
+        write("integrity-sb", name, data + struct.pack("<3Q", size, meta, 0))
+    write("integrity-sb", "zero", bytes(4096))
+    write("integrity-sb", "short", b"integrt\0\5")
+
+
+def verity():
+    for name in ["verity-129b-sha256", "verity-300b-d1024-h4096", "verity-1b-sha256"]:
+        spec = json.loads((GOLDEN / name / "params.json").read_text())["spec"]
+        salt = bytes.fromhex(spec["salt"])
+        write("verity-sb", name, struct.pack(
+            "<8sII16s32sIIQH6x256s168xQ", b"verity\0\0", 1, spec["format"],
+            bytes.fromhex(spec["uuid"].replace("-", "")), spec["hash"].encode(),
+            spec["data_block_size"], spec["hash_block_size"], spec["blocks"], len(salt), salt,
+            spec["hash_offset"]))
+    write("verity-sb", "short", b"verity\0\0\1")
+
+
+def ciphers():
+    for name, word in [("old", "aes-xts-plain64"), ("essiv", "aes-cbc-essiv:sha256"),
+                       ("capi", "capi:xts(aes)-plain64"), ("one", "aes"), ("ecb", "aes-ecb"),
+                       ("authenc", "capi:authenc(hmac(sha256),xts(aes))-plain64"),
+                       ("adiantum", "xchacha20,aes-adiantum-plain64"), ("keys", "aes:64-cbc-lmk")]:
+        write("cipher-spec", name, word.encode())
+
+
+def file_systems():
+    """The first byte tells the offset: 0, 1024 or 65536."""
+    ext = bytearray(1024)
+    struct.pack_into("<I", ext, 4, 1000)
+    struct.pack_into("<H", ext, 56, 0xef53)
+    struct.pack_into("<III", ext, 92, 4, 0xc2, 1)
+    write("fs-probe", "ext4", b"\1" + ext)
+    xfs = bytearray(512)
+    struct.pack_into(">4sIQ", xfs, 0, b"XFSB", 4096, 1000)
+    struct.pack_into(">H", xfs, 102, 512)
+    write("fs-probe", "xfs", b"\0" + xfs)
+    erofs = bytearray(1024)
+    struct.pack_into("<I", erofs, 0, 0xe0f5e1e2)
+    erofs[12] = 12
+    struct.pack_into("<I", erofs, 36, 100)
+    write("fs-probe", "erofs", b"\1" + erofs)
+    f2fs = bytearray(1024)
+    struct.pack_into("<I", f2fs, 0, 0xf2f52010)
+    struct.pack_into("<I", f2fs, 16, 12)
+    struct.pack_into("<Q", f2fs, 36, 100)
+    write("fs-probe", "f2fs", b"\1" + f2fs)
+    squashfs = bytearray(512)
+    struct.pack_into("<4s", squashfs, 0, b"hsqs")
+    struct.pack_into("<H", squashfs, 28, 4)
+    struct.pack_into("<Q", squashfs, 40, 5000)
+    write("fs-probe", "squashfs", b"\0" + squashfs)
+    btrfs = bytearray(4096)
+    struct.pack_into("<8s", btrfs, 64, b"_BHRfS_M")
+    struct.pack_into("<Q", btrfs, 112, 1 << 30)
+    struct.pack_into("<QI", btrfs, 136, 1, 4096)
+    write("fs-probe", "btrfs", b"\2" + btrfs)
+    vfat = bytearray(512)
+    struct.pack_into("<HBHBHH", vfat, 11, 512, 4, 1, 2, 0, 2880)
+    struct.pack_into("<8s", vfat, 54, b"FAT16   ")
+    struct.pack_into("<H", vfat, 510, 0xaa55)
+    write("fs-probe", "vfat", b"\0" + vfat)
+
+
+integrity()
+verity()
+ciphers()
+file_systems()
