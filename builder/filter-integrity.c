@@ -29,7 +29,7 @@ static int integrity_finish(struct vdev *vdev, struct diag *diag)
 	struct integrity_vdev *v = integrity_vdev(vdev);
 	int r;
 
-	r = write_map_fill(&v->written, vdev);
+	r = coverage_write_rest(&v->coverage, vdev);
 	if (r >= 0)
 		r = integrity_write_metadata(v);
 	if (r >= 0)
@@ -48,8 +48,17 @@ static void integrity_free(struct vdev *vdev)
 	digest_free(v->journal_mac);
 	journal_crypt_free(v->journal_crypt);
 	block_assembler_free(v->sink);
-	write_map_done(&v->written);
+	coverage_done(&v->coverage);
 	free(v);
+}
+
+/* What has not been read through the mapping, such as padding of a layer above. */
+static int integrity_reader_finish(struct vdev *vdev, struct diag *diag)
+{
+	int r;
+
+	r = coverage_read_rest(&integrity_vdev(vdev)->coverage, vdev);
+	return r < 0 ? diag_set(diag, r, "%s: cannot be read: %s", vdev->name, strerror(-r)) : 0;
 }
 
 static const struct vdev_ops create_ops = {
@@ -61,6 +70,7 @@ static const struct vdev_ops create_ops = {
 
 static const struct vdev_ops read_ops = {
 	.read = integrity_read,
+	.finish = integrity_reader_finish,
 	.free = integrity_free,
 };
 
@@ -144,6 +154,10 @@ static int integrity_init(
 		return r;
 	v->flags = integrity_flags(v);
 	r = filter_size(args, &v->vdev.size_bytes, diag);
+	if (r >= 0 && v->vdev.size_bytes != v->geo.provided_sectors * SECTOR_SIZE)
+		r = diag_set(diag, -EINVAL, "device-size: %ju bytes, but the format provides %ju",
+			(uintmax_t)v->vdev.size_bytes,
+			(uintmax_t)v->geo.provided_sectors * SECTOR_SIZE);
 	if (r >= 0)
 		r = integrity_check_devices(v, diag);
 	if (r >= 0)
@@ -184,7 +198,7 @@ static int integrity_open(const struct filter_args *args, struct vdev **ret, str
 	v->mode = args->mode;
 	v->report = args->report;
 	v->userdata = args->userdata;
-	write_map_init(&v->written);
+	coverage_init(&v->coverage);
 	context_pool_init(&v->pool, integrity_context_make, integrity_context_destroy, v);
 
 	r = integrity_init(v, args, diag);

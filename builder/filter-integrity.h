@@ -8,12 +8,12 @@
 
 #include "block-assembler.h"
 #include "context-pool.h"
+#include "coverage.h"
 #include "digest.h"
 #include "filter.h"
 #include "integrity-journal.h"
 #include "journal-crypt.h"
 #include "layer-integrity.h"
-#include "write-map.h"
 
 struct integrity_vdev {
 	struct vdev vdev;
@@ -34,8 +34,8 @@ struct integrity_vdev {
 	struct digest *journal_mac;	     /* or NULL */
 	struct journal_crypt *journal_crypt; /* or NULL */
 
+	struct coverage coverage;
 	/* FILTER_CREATE */
-	struct write_map written;
 	struct block_assembler *sink; /* of blocks of the metadata's device */
 };
 

@@ -199,10 +199,16 @@ static void verity_free(struct vdev *vdev)
 	free(v);
 }
 
-/* What reading through the mapping does not touch: the parity. */
+/* What has not been read through the mapping, and the parity, which never is. */
 static int verity_reader_finish(struct vdev *vdev, struct diag *diag)
 {
-	return verity_vdev(vdev)->parity ? verity_parity_run(verity_vdev(vdev)) : 0;
+	struct verity_vdev *v = verity_vdev(vdev);
+	int r;
+
+	r = coverage_read_rest(&v->coverage, vdev);
+	if (r >= 0 && v->parity)
+		r = verity_parity_run(v);
+	return r < 0 ? diag_set(diag, r, "%s: cannot be read: %s", vdev->name, strerror(-r)) : 0;
 }
 
 static const struct vdev_ops create_ops = {
@@ -225,6 +231,10 @@ static int verity_init(struct verity_vdev *v, const struct filter_args *args, st
 	r = verity_layer_tree(args->layer, &v->tree, diag);
 	if (r >= 0)
 		r = filter_size(args, &v->vdev.size_bytes, diag);
+	if (r >= 0 && v->vdev.size_bytes != v->tree.params.data_blocks * v->vdev.block_size)
+		r = diag_set(diag, -EINVAL, "device-size: %ju bytes, but the tree covers %ju",
+			(uintmax_t)v->vdev.size_bytes,
+			(uintmax_t)v->tree.params.data_blocks * v->vdev.block_size);
 	if (r >= 0)
 		r = verity_check_devices(v, diag);
 	if (r >= 0)
@@ -265,7 +275,7 @@ static int verity_open(const struct filter_args *args, struct vdev **ret, struct
 	v->threads = args->threads;
 	v->report = args->report;
 	v->userdata = args->userdata;
-	write_map_init(&v->written);
+	coverage_init(&v->coverage);
 	context_pool_init(&v->pool, verity_context_make, verity_context_destroy, v);
 
 	r = verity_init(v, args, diag);

@@ -8,10 +8,10 @@
 
 #include "block-assembler.h"
 #include "context-pool.h"
+#include "coverage.h"
 #include "digest.h"
 #include "filter.h"
 #include "layer-verity.h"
-#include "write-map.h"
 
 struct verity_vdev;
 
@@ -41,8 +41,8 @@ struct verity_vdev {
 	uint8_t zero_digest[DIGEST_SIZE_MAX]; /* of a data block of zeros */
 	struct context_pool pool;	      /* of struct verity_context */
 
+	struct coverage coverage;
 	/* FILTER_CREATE */
-	struct write_map written;
 	struct block_assembler *sink; /* of blocks of the hash device */
 	struct verity_level_writer levels[VERITY_LEVELS_MAX];
 };

@@ -6,7 +6,8 @@
  * kernel's target does to a mapping. A new type is one file and one line in filters.c.
  *
  * To create: open the filters bottom first, write all of the top device (pipeline_write()), then
- * vdev_finish() every device, top first. To read: open bottom first, read the top.
+ * vdev_finish() every device, top first. To read: open bottom first, read the top; to
+ * verify all, also what no layer above uses, vdev_finish() every device then, top first.
  */
 
 #include "layer.h"

@@ -136,9 +136,9 @@ int integrity_write(struct vdev *vdev, const void *data, uint64_t len, uint64_t 
 	void *context;
 	int r;
 
-	r = write_map_add(&v->written, offset, len);
-	if (r < 0)
-		return r;
+	r = coverage_add(&v->coverage, offset, len);
+	if (r <= 0)
+		return r < 0 ? r : -EALREADY;
 	r = context_pool_get(&v->pool, &context);
 	if (r < 0)
 		return r;
@@ -217,8 +217,12 @@ int integrity_read(struct vdev *vdev, void *ret, uint64_t len, uint64_t offset)
 	bool damaged = false;
 	uint8_t *to = ret;
 	void *context;
-	int r;
+	int r = 0;
 
+	if (v->mode == FILTER_READ)
+		r = coverage_add(&v->coverage, offset, len);
+	if (r < 0)
+		return r;
 	r = context_pool_get(&v->pool, &context);
 	if (r < 0)
 		return r;

@@ -22,7 +22,7 @@ struct job {
 	struct vdev *to;   /* NULL: verify */
 	uint64_t size;
 	size_t chunk_size;
-	uint32_t granule;
+	uint32_t granule; /* a chunk has at least this; zeros are looked for in these units */
 	/* Works on one chunk with a buffer of chunk_size bytes. */
 	int (*work)(struct job *job, uint8_t *buffer, uint64_t len, uint64_t offset);
 
@@ -132,6 +132,7 @@ static int job_run(struct job *job, struct diag *diag)
 	job->chunk_size = job->pipeline->chunk_size ? job->pipeline->chunk_size : VDEV_CHUNK_SIZE;
 	if (!is_pow2(job->chunk_size) || job->chunk_size < 4096)
 		return diag_set(diag, -EINVAL, "%zu bytes is no chunk size", job->chunk_size);
+	job->chunk_size = MAX(job->chunk_size, (size_t)job->granule);
 	n = (unsigned)MIN((uint64_t)n, div_round_up_u64(job->size, job->chunk_size));
 	atomic_init(&job->next, 0);
 	(void)pthread_mutex_init(&job->lock, NULL);
@@ -279,6 +280,7 @@ int pipeline_verify(
 		.pipeline = p,
 		.from = top,
 		.size = top->size_bytes,
+		.granule = top->block_size,
 		.work = verify_work,
 	};
 	int r;
@@ -298,7 +300,7 @@ int pipeline_extract(const struct pipeline *p, struct vdev *top, struct vdev *ou
 		.from = top,
 		.to = output,
 		.size = len,
-		.granule = MAX(ZERO_GRANULE, output->block_size),
+		.granule = MAX(ZERO_GRANULE, top->block_size),
 		.work = extract_work,
 	};
 

@@ -36,7 +36,9 @@ struct vdev_ops {
 	bool (*is_hole)(struct vdev *v, uint64_t len, uint64_t offset, uint64_t *ret_len);
 	/*
 	 * After the last write, once, on the top device first: writes what only then is known, the
-	 * superblock last. It does not call finish of the devices below. May be NULL.
+	 * superblock last. After the last read of an image that is verified, in the same order:
+	 * checks what has not been read yet; damage is reported and is no error. It does not call
+	 * finish of the devices below. May be NULL.
 	 */
 	int (*finish)(struct vdev *v, struct diag *diag);
 	/* Frees the device, not those below. */

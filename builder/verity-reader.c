@@ -78,7 +78,7 @@ static int tree_lookup(
 static int check_block(
 	struct verity_vdev *v, struct verity_context *c, const uint8_t *digest, uint64_t offset)
 {
-	const uint8_t *expected;
+	const uint8_t *expected = NULL;
 	int r;
 
 	r = tree_lookup(v, c, offset / v->vdev.block_size, &expected);
@@ -141,8 +141,12 @@ int verity_read(struct vdev *vdev, void *ret, uint64_t len, uint64_t offset)
 	void *context;
 	int r;
 
-	r = vdev_read(v->data, ret, len, offset);
-	if (r < 0 || v->mode == FILTER_CREATE)
+	if (v->mode == FILTER_CREATE)
+		return vdev_read(v->data, ret, len, offset);
+	r = coverage_add(&v->coverage, offset, len);
+	if (r >= 0)
+		r = vdev_read(v->data, ret, len, offset);
+	if (r < 0)
 		return r;
 	r = context_pool_get(&v->pool, &context);
 	if (r < 0)

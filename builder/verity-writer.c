@@ -167,7 +167,7 @@ void verity_writer_done(struct verity_vdev *v)
 	for (unsigned i = 0; i < v->tree.levels; i++)
 		block_assembler_free(v->levels[i].blocks);
 	block_assembler_free(v->sink);
-	write_map_done(&v->written);
+	coverage_done(&v->coverage);
 }
 
 int verity_write(struct vdev *vdev, const void *data, uint64_t len, uint64_t offset)
@@ -175,7 +175,9 @@ int verity_write(struct vdev *vdev, const void *data, uint64_t len, uint64_t off
 	struct verity_vdev *v = verity_vdev(vdev);
 	int r;
 
-	r = write_map_add(&v->written, offset, len);
+	r = coverage_add(&v->coverage, offset, len);
+	if (r == 0)
+		return -EALREADY;
 	if (r >= 0)
 		r = vdev_write(v->data, data, len, offset);
 	if (r < 0)
@@ -228,7 +230,7 @@ int verity_writer_finish(struct vdev *vdev, struct diag *diag)
 	struct verity_vdev *v = verity_vdev(vdev);
 	int r;
 
-	r = write_map_fill(&v->written, vdev);
+	r = coverage_write_rest(&v->coverage, vdev);
 	for (unsigned i = 0; i < v->tree.levels && r >= 0; i++)
 		r = block_assembler_flush(v->levels[i].blocks);
 	if (r >= 0)
