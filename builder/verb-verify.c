@@ -96,38 +96,6 @@ static int check_digests(struct verify *v, struct diag *diag)
 	return 0;
 }
 
-/* What the layer above does not use of the one below has tags all the same. */
-static int read_rest(struct verify *v, size_t above, struct diag *diag)
-{
-	struct vdev *below = v->set.filters[above - 1];
-	uint64_t needed[LAYER_ROLES_MAX];
-	_cleanup_free_ uint8_t *chunk = NULL;
-	uint64_t offset;
-	int r;
-
-	r = layer_below(v->set.layers[above], v->set.filters[above]->size_bytes / SECTOR_SIZE,
-		needed, diag);
-	if (r < 0)
-		return r;
-	offset = needed[0] * SECTOR_SIZE;
-	offset += (below->block_size - offset % below->block_size) % below->block_size;
-	if (offset >= below->size_bytes)
-		return 0;
-	chunk = malloc(VDEV_CHUNK_SIZE);
-	if (!chunk)
-		return -ENOMEM;
-	while (offset < below->size_bytes) {
-		uint64_t n = MIN(below->size_bytes - offset, (uint64_t)VDEV_CHUNK_SIZE);
-
-		r = interrupted ? -ECANCELED : vdev_read(below, chunk, n, offset);
-		if (r < 0 && r != -EILSEQ)
-			return diag_set(diag, r, "layer %s: cannot read at byte %ju: %s",
-				below->name, (uintmax_t)offset, strerror(-r));
-		offset += n;
-	}
-	return 0;
-}
-
 /* True if the error says that the image is not what was built, false if it could not be looked at. */
 static bool is_damage(int r)
 {
@@ -160,8 +128,9 @@ static int read_all(struct verify *v, struct diag *diag)
 	progress_begin(&progress, progress_choose(v->opts->json, v->opts->quiet), "verify");
 	r = pipeline_verify(&pipeline, image_set_top(&v->set), &v->damaged_bytes, diag);
 	progress_end(&progress);
-	for (size_t i = 1; r >= 0 && i < v->set.n_layers; i++)
-		r = read_rest(v, i, diag);
+	/* What the layer above does not use of the one below has tags all the same. */
+	for (size_t i = v->set.n_layers; r >= 0 && i-- > 0;)
+		r = vdev_finish(v->set.filters[i], diag);
 	return r;
 }
 
