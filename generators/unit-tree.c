@@ -44,7 +44,7 @@ static struct unit_entry *tree_new_entry(
 }
 
 /* The buffer prints no va_list; names are short, and one that is not is refused. */
-static void tree_put_path(struct unit_tree *tree, const char *format, va_list ap)
+static void _printf_(2, 0) tree_put_path(struct unit_tree *tree, const char *format, va_list ap)
 {
 	char path[1024];
 	int n = vsnprintf(path, sizeof(path), format, ap);

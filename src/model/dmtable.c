@@ -41,7 +41,7 @@ static void append(struct dmtable *t, struct word word)
 	t->words[t->n_words++] = word;
 }
 
-static void append_format(struct dmtable *t, const char *format, va_list args)
+static void _printf_(2, 0) append_format(struct dmtable *t, const char *format, va_list args)
 {
 	char *text = NULL;
 
