@@ -16,12 +16,15 @@
 #include "cleanup.h"
 #include "digest.h"
 
-#define SECTOR 512
+#define SECTOR	  512
+#define CBC_BLOCK 16
+#define CBC_LANES 16 /* sectors encrypted side by side */
 
 struct cipher {
 	struct cipher_params params;
 	EVP_CIPHER_CTX *enc, *dec;
-	EVP_CIPHER_CTX *iv_enc; /* essiv and eboiv: what encrypts the IV */
+	EVP_CIPHER_CTX *iv_enc;	   /* essiv and eboiv: what encrypts the IV */
+	EVP_CIPHER_CTX *block_enc; /* cbc: the block cipher alone */
 	struct adiantum *adiantum;
 	unsigned log2_sectors; /* of sector_size */
 };
@@ -34,6 +37,7 @@ struct cipher *cipher_free(struct cipher *cipher)
 	EVP_CIPHER_CTX_free(cipher->enc);
 	EVP_CIPHER_CTX_free(cipher->dec);
 	EVP_CIPHER_CTX_free(cipher->iv_enc);
+	EVP_CIPHER_CTX_free(cipher->block_enc);
 	adiantum_free(cipher->adiantum);
 	free(cipher);
 	return NULL;
@@ -129,9 +133,11 @@ static int init_cipher(struct cipher *c, const struct secret *key, struct diag *
 		return diag_set(diag, -EINVAL, "cipher: the two halves of the XTS key are equal");
 
 	int r = init_evp(&c->enc, type, secret_peek(key), 1);
-	if (r < 0)
-		return r;
-	return init_evp(&c->dec, type, secret_peek(key), 0);
+	if (r == 0)
+		r = init_evp(&c->dec, type, secret_peek(key), 0);
+	if (r == 0 && spec->mode == CIPHER_MODE_CBC)
+		r = init_evp(&c->block_enc, find_evp(CIPHER_MODE_ECB, size), secret_peek(key), 1);
+	return r;
 }
 
 static int check_params(const struct cipher_params *p, const struct secret *key, struct diag *diag)
@@ -202,6 +208,8 @@ int cipher_clone(const struct cipher *cipher, struct cipher **ret)
 		r = clone_evp(&c->dec, cipher->dec);
 	if (r == 0)
 		r = clone_evp(&c->iv_enc, cipher->iv_enc);
+	if (r == 0)
+		r = clone_evp(&c->block_enc, cipher->block_enc);
 	if (r == 0 && cipher->adiantum)
 		r = adiantum_clone(cipher->adiantum, &c->adiantum);
 	if (r < 0)
@@ -268,24 +276,79 @@ static int crypt_unit(
 	return EVP_CipherUpdate(ctx, dst, &n, src, (int)size) == 1 && n == (int)size ? 0 : -EIO;
 }
 
-static int crypt_range(struct cipher *c, bool encrypt, const uint8_t *src, uint8_t *dst,
+static uint64_t iv_sector(const struct cipher *c, uint64_t sector)
+{
+	sector += c->params.iv_offset;
+	return c->params.iv_large_sectors ? sector >> c->log2_sectors : sector;
+}
+
+static void xor_block(uint8_t *to, const uint8_t *from)
+{
+	for (size_t i = 0; i < CBC_BLOCK; i++)
+		to[i] ^= from[i];
+}
+
+/*
+ * CBC encryption waits for each block before it begins the next, so that the processor's pipeline stays
+ * empty. Sectors do not wait for one another: the n-th blocks of all lanes go together.
+ */
+static int encrypt_cbc_lanes(struct cipher *c, const uint8_t *src, uint8_t *dst, uint64_t sector)
+{
+	size_t step = c->params.sector_size;
+	uint8_t chain[CBC_LANES * CBC_BLOCK], iv[CIPHER_IV_SIZE_MAX];
+	int n = 0;
+
+	for (size_t lane = 0; lane < CBC_LANES; lane++) {
+		int r = make_iv(c, iv_sector(c, sector + lane * (step / SECTOR)), iv);
+		if (r < 0)
+			return r;
+		memcpy(chain + lane * CBC_BLOCK, iv, CBC_BLOCK);
+	}
+	for (size_t block = 0; block < step; block += CBC_BLOCK) {
+		for (size_t lane = 0; lane < CBC_LANES; lane++)
+			xor_block(chain + lane * CBC_BLOCK, src + lane * step + block);
+		if (EVP_CipherUpdate(c->block_enc, chain, &n, chain, sizeof(chain)) != 1 ||
+			n != (int)sizeof(chain))
+			return -EIO;
+		for (size_t lane = 0; lane < CBC_LANES; lane++)
+			memcpy(dst + lane * step + block, chain + lane * CBC_BLOCK, CBC_BLOCK);
+	}
+	return 0;
+}
+
+/* The next sector or lanes of sectors; returns the bytes done. */
+static ssize_t crypt_step(struct cipher *c, bool encrypt, const uint8_t *src, uint8_t *dst,
 	size_t size, uint64_t sector)
 {
 	size_t step = c->params.sector_size;
 	uint8_t iv[CIPHER_IV_SIZE_MAX];
+	int r;
 
-	if (size % step != 0 || sector % (step / SECTOR) != 0)
-		return -EINVAL;
-	for (size_t done = 0; done < size; done += step, sector += step / SECTOR) {
-		uint64_t iv_sector = sector + c->params.iv_offset;
-
-		if (c->params.iv_large_sectors)
-			iv_sector >>= c->log2_sectors;
-		int r = make_iv(c, iv_sector, iv);
+	if (encrypt && c->block_enc && size >= CBC_LANES * step) {
+		step *= CBC_LANES;
+		r = encrypt_cbc_lanes(c, src, dst, sector);
+	} else {
+		r = make_iv(c, iv_sector(c, sector), iv);
 		if (r == 0)
-			r = crypt_unit(c, encrypt, iv, src + done, dst + done);
-		if (r < 0)
-			return r;
+			r = crypt_unit(c, encrypt, iv, src, dst);
+	}
+	return r < 0 ? r : (ssize_t)step;
+}
+
+static int crypt_range(struct cipher *c, bool encrypt, const uint8_t *src, uint8_t *dst,
+	size_t size, uint64_t sector)
+{
+	if (size % c->params.sector_size != 0 || sector % (c->params.sector_size / SECTOR) != 0)
+		return -EINVAL;
+	while (size > 0) {
+		ssize_t done = crypt_step(c, encrypt, src, dst, size, sector);
+
+		if (done < 0)
+			return (int)done;
+		src += done;
+		dst += done;
+		size -= (size_t)done;
+		sector += (uint64_t)done / SECTOR;
 	}
 	return 0;
 }
