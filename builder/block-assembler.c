@@ -191,19 +191,28 @@ static int block_fill(struct block_assembler *a, struct open_block *b, uint8_t *
 	return 0;
 }
 
+size_t block_assembler_n_open(struct block_assembler *a)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < SHARDS; i++) {
+		(void)pthread_mutex_lock(&a->shards[i].lock);
+		for (struct open_block *b = a->shards[i].blocks; b; b = b->next)
+			n++;
+		(void)pthread_mutex_unlock(&a->shards[i].lock);
+	}
+	return n;
+}
+
 /* Empties the shards into one sorted array. */
 static int blocks_collect(struct block_assembler *a, struct open_block ***ret, size_t *ret_n)
 {
 	struct open_block **list;
 	size_t n = 0;
 
-	for (size_t i = 0; i < SHARDS; i++)
-		for (struct open_block *b = a->shards[i].blocks; b; b = b->next)
-			n++;
-	list = calloc(n + 1, sizeof(*list));
+	list = calloc(block_assembler_n_open(a) + 1, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
-	n = 0;
 	for (size_t i = 0; i < SHARDS; i++)
 		for (struct open_block *b = take_ptr(a->shards[i].blocks); b; b = b->next)
 			list[n++] = b;

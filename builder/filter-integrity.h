@@ -47,6 +47,7 @@ struct integrity_context {
 	uint8_t *tags;	  /* as they should be on the disk */
 	uint8_t *found;	  /* FILTER_READ: as they are */
 	uint8_t *zeros;
+	uint8_t *block; /* of the metadata's device */
 };
 
 static inline struct integrity_vdev *integrity_vdev(struct vdev *v)

@@ -15,6 +15,7 @@
 #include "bytes.h"
 #include "filter-integrity.h"
 #include "integrity-sb.h"
+#include "overflow.h"
 
 /* What is written as zeros is hashed from a buffer of this many bytes. */
 #define ZEROS_SIZE 65536U
@@ -36,7 +37,8 @@ int integrity_context_make(void *userdata, void **ret)
 	c->digests = malloc(n * digest_size(v->digest));
 	c->heads = malloc(n * HEAD_SIZE);
 	c->zeros = calloc(1, ZEROS_SIZE);
-	r = c->tags && c->found && c->digests && c->heads && c->zeros ? 0 : -ENOMEM;
+	c->block = malloc(v->meta->block_size);
+	r = c->tags && c->found && c->digests && c->heads && c->zeros && c->block ? 0 : -ENOMEM;
 	if (r >= 0)
 		r = digest_clone(v->digest, &c->digest);
 	if (r < 0) {
@@ -59,6 +61,7 @@ void integrity_context_destroy(void *context)
 	free(c->digests);
 	free(c->heads);
 	free(c->zeros);
+	free(c->block);
 	free(c);
 }
 
@@ -114,10 +117,35 @@ static uint64_t piece_length(const struct integrity_vdev *v, uint64_t len, uint6
 	return v->geo.has_meta ? len : MIN(len, area - (offset & (area - 1)));
 }
 
+/*
+ * The last tags of an area, up to byte end, seldom fill their block. What is behind them stays as it
+ * is, and goes in now, so that the block is done with and need not be kept in memory until the end.
+ */
+static int pad_run(struct integrity_vdev *v, struct integrity_context *c, uint64_t end)
+{
+	uint64_t begin = align_down_u64(end, v->meta->block_size), used = end - begin;
+	int r;
+
+	if (used == 0)
+		return 0;
+	r = vdev_read(v->meta, c->block, v->meta->block_size, begin);
+	if (r < 0)
+		return r;
+	return block_assembler_put(v->sink, c->block + used, v->meta->block_size - used, end);
+}
+
+/* True if an area ends there (bytes of the mapping). */
+static bool is_area_end(const struct integrity_vdev *v, uint64_t end)
+{
+	uint64_t area = UINT64_C(1) << v->geo.log2_interleave_sectors;
+
+	return end == v->vdev.size_bytes || (!v->geo.has_meta && (end >> SECTOR_SHIFT) % area == 0);
+}
+
 static int write_piece(struct integrity_vdev *v, struct integrity_context *c, const uint8_t *data,
 	uint64_t len, uint64_t offset)
 {
-	uint64_t sector = offset >> SECTOR_SHIFT, n = len / v->vdev.block_size;
+	uint64_t sector = offset >> SECTOR_SHIFT, n = len / v->vdev.block_size, tags;
 	int r;
 
 	r = vdev_write(v->data, data, len, integrity_data_sector(&v->geo, sector) * SECTOR_SIZE);
@@ -125,8 +153,11 @@ static int write_piece(struct integrity_vdev *v, struct integrity_context *c, co
 		r = make_tags(v, c, data, n, sector);
 	if (r < 0)
 		return r;
-	return block_assembler_put(
-		v->sink, c->tags, n * v->geo.tag_size, integrity_tag_byte(&v->geo, sector));
+	tags = integrity_tag_byte(&v->geo, sector);
+	r = block_assembler_put(v->sink, c->tags, n * v->geo.tag_size, tags);
+	if (r >= 0 && is_area_end(v, offset + len))
+		r = pad_run(v, c, tags + n * v->geo.tag_size);
+	return r;
 }
 
 int integrity_write(struct vdev *vdev, const void *data, uint64_t len, uint64_t offset)

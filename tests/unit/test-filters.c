@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "filter-integrity.h"
 #include "memory-vdev.h"
 #include "pipeline.h"
 #include "rig.h"
@@ -342,6 +343,29 @@ static void test_gaps_are_covered(void **state)
 	rig_close(&rig);
 }
 
+/* Many small areas, each with a run of tags that fills no block: none of them waits for the end. */
+static void test_memory(void **state)
+{
+	_cleanup_(rig_done) struct rig rig = { .threads = 2 };
+	_cleanup_(vdev_freep) struct vdev *input = make_input(4 * 1024 * 1024);
+	_cleanup_(diag_done) struct diag diag = {};
+	struct pipeline p = { .threads = 2 };
+	struct rig_layer *l;
+
+	rig_add_key(&rig, "key", KEY);
+	add_crypt(&rig, "4096");
+	l = rig_add_layer(&rig, "integrity", NULL);
+	rig_set(l, "integrity-algorithm", "sha1");
+	rig_set(l, "sector-size", "4096");
+	rig_set(l, "salt", SALT);
+	rig_set(l, "interleave-sectors", "8");
+	rig_layout(&rig, input->size_bytes);
+	assert_int_equal(rig_open(&rig, FILTER_CREATE, &diag), 0);
+	assert_int_equal(pipeline_write(&p, input, rig_top(&rig), &diag), 0);
+	assert_int_equal(block_assembler_n_open(integrity_vdev(l->vdev)->sink), 0);
+	rig_close(&rig);
+}
+
 /* Blocks cannot shrink upwards, and metadata must begin where a block does. */
 static void test_block_sizes(void **state)
 {
@@ -365,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_integrity_metadata),
 		cmocka_unit_test(test_wrong_key),
 		cmocka_unit_test(test_gaps_are_covered),
+		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_block_sizes),
 	};
 
