@@ -101,7 +101,7 @@ static int init_essiv(struct cipher *c, const struct secret *key, struct diag *d
 static int init_iv(struct cipher *c, const struct secret *key, struct diag *diag)
 {
 	if (c->params.spec.iv == CIPHER_IV_ESSIV)
-		return init_essiv(c, key, diag);
+		return init_essiv(c, c->params.iv_key ?: key, diag);
 	if (c->params.spec.iv == CIPHER_IV_EBOIV)
 		return init_evp(&c->iv_enc, find_evp(CIPHER_MODE_ECB, secret_size(key)),
 			secret_peek(key), 1);
@@ -180,6 +180,7 @@ int cipher_new(const struct cipher_params *params, const struct secret *key, str
 	r = init_iv(c, key, diag);
 	if (r < 0)
 		return r;
+	c->params.iv_key = NULL;
 	*ret = take_ptr(c);
 	return 0;
 }
@@ -338,7 +339,8 @@ static ssize_t crypt_step(struct cipher *c, bool encrypt, const uint8_t *src, ui
 static int crypt_range(struct cipher *c, bool encrypt, const uint8_t *src, uint8_t *dst,
 	size_t size, uint64_t sector)
 {
-	if (size % c->params.sector_size != 0 || sector % (c->params.sector_size / SECTOR) != 0)
+	if (size % c->params.sector_size != 0 || sector % (c->params.sector_size / SECTOR) != 0 ||
+		c->params.given_ivs)
 		return -EINVAL;
 	while (size > 0) {
 		ssize_t done = crypt_step(c, encrypt, src, dst, size, sector);
@@ -361,4 +363,45 @@ int cipher_encrypt(struct cipher *cipher, const void *src, void *dst, size_t siz
 int cipher_decrypt(struct cipher *cipher, const void *src, void *dst, size_t size, uint64_t sector)
 {
 	return crypt_range(cipher, false, src, dst, size, sector);
+}
+
+int cipher_make_ivs(struct cipher *c, uint64_t sector, size_t n, uint8_t *ret, size_t stride)
+{
+	uint8_t iv[CIPHER_IV_SIZE_MAX];
+
+	for (size_t i = 0; i < n; i++, sector += c->params.sector_size / SECTOR) {
+		int r = make_iv(c, iv_sector(c, sector), iv);
+		if (r < 0)
+			return r;
+		memcpy(ret + i * stride, iv, c->params.spec.iv_size);
+	}
+	return 0;
+}
+
+static int crypt_ivs(struct cipher *c, bool encrypt, const uint8_t *src, uint8_t *dst, size_t size,
+	const struct cipher_ivs *ivs)
+{
+	size_t step = c->params.sector_size;
+	const uint8_t *iv = ivs->first;
+
+	if (size % step != 0)
+		return -EINVAL;
+	for (size_t done = 0; done < size; done += step, iv += ivs->stride) {
+		int r = crypt_unit(c, encrypt, iv, src + done, dst + done);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int cipher_encrypt_ivs(struct cipher *cipher, const void *src, void *dst, size_t size,
+	const struct cipher_ivs *ivs)
+{
+	return crypt_ivs(cipher, true, src, dst, size, ivs);
+}
+
+int cipher_decrypt_ivs(struct cipher *cipher, const void *src, void *dst, size_t size,
+	const struct cipher_ivs *ivs)
+{
+	return crypt_ivs(cipher, false, src, dst, size, ivs);
 }

@@ -19,6 +19,9 @@ struct cipher_params {
 	uint32_t sector_size;  /* bytes: 512, 1024, 2048 or 4096 */
 	bool iv_large_sectors; /* the IV counts units of sector_size */
 	uint64_t iv_offset;    /* sectors; a multiple of sector_size / 512 */
+	/* For authenticated encryption: */
+	const struct secret *iv_key; /* what ESSIV hashes; NULL: the key. Not kept. */
+	bool given_ivs;		     /* only the functions with ivs are called; any IV goes */
 };
 
 /*
@@ -40,6 +43,19 @@ int cipher_encrypt(struct cipher *cipher, const void *src, void *dst, size_t siz
 	uint64_t sector) _must_check_;
 int cipher_decrypt(struct cipher *cipher, const void *src, void *dst, size_t size,
 	uint64_t sector) _must_check_;
+
+/* The IVs of n units from that sector on, each of iv_size bytes of the spec. */
+int cipher_make_ivs(
+	struct cipher *cipher, uint64_t sector, size_t n, uint8_t *ret, size_t stride) _must_check_;
+/* As above, with the IV of each unit given. */
+struct cipher_ivs {
+	const uint8_t *first;
+	size_t stride; /* bytes from one to the next */
+};
+int cipher_encrypt_ivs(struct cipher *cipher, const void *src, void *dst, size_t size,
+	const struct cipher_ivs *ivs) _must_check_;
+int cipher_decrypt_ivs(struct cipher *cipher, const void *src, void *dst, size_t size,
+	const struct cipher_ivs *ivs) _must_check_;
 
 static inline void cipher_freep(struct cipher **p)
 {
