@@ -74,7 +74,7 @@ static int add_mac(const struct integrity_journal *journal, uint32_t section, ui
 	const struct integrity_geometry *geo = journal->geo;
 	size_t head = journal->fix_hmac ? INTEGRITY_SALT_SIZE + sizeof(uint64_t) : 0;
 	size_t size = head + (size_t)geo->section_entries * ENTRY_FIELD;
-	_cleanup_free_ uint8_t *input = malloc(size);
+	_cleanup_free_ uint8_t *input = malloc(MAX(size, sizeof(uint64_t)));
 	if (!input)
 		return -ENOMEM;
 

@@ -25,6 +25,7 @@
 
 #define CHACHA_BLOCK  64
 #define CHACHA_LANES  4 /* blocks at a time */
+#define CHACHA_STEP   ((size_t)CHACHA_LANES * CHACHA_BLOCK)
 #define BLOCK	      16
 #define NH_PASSES     4
 #define NH_PART_BYTES 1024
@@ -213,7 +214,7 @@ static void chacha_xor(
 	const uint32_t state[16], unsigned rounds, const uint8_t *src, uint8_t *dst, size_t size)
 {
 	lanes begin[16], x[16];
-	uint8_t stream[CHACHA_LANES * CHACHA_BLOCK];
+	uint8_t stream[CHACHA_STEP];
 
 	for (size_t i = 0; i < 16; i++)
 		begin[i] = (lanes){ state[i], state[i], state[i], state[i] };
@@ -246,9 +247,8 @@ static void xchacha_xor(const struct adiantum *a, const uint8_t nonce[24], const
 	}
 	memcpy(tail + 8, nonce + 16, 8);
 	chacha_init(state, key, tail);
-	for (size_t done = 0; done < size; done += CHACHA_LANES * CHACHA_BLOCK) {
-		chacha_xor(state, a->rounds, src + done, dst + done,
-			MIN(size - done, (size_t)(CHACHA_LANES * CHACHA_BLOCK)));
+	for (size_t done = 0; done < size; done += CHACHA_STEP) {
+		chacha_xor(state, a->rounds, src + done, dst + done, MIN(size - done, CHACHA_STEP));
 		state[12] += CHACHA_LANES;
 	}
 	wipe(key, sizeof(key));

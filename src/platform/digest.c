@@ -25,27 +25,27 @@ enum digest_kind { KIND_MD, KIND_CRC32, KIND_CRC32C, KIND_XXHASH64 };
 struct digest_alg {
 	const char *name;
 	const char *md; /* libcrypto's name */
-	uint8_t size;	/* bytes */
 	enum digest_kind kind;
-	bool hmac; /* can be keyed this way */
+	uint8_t size; /* bytes */
+	bool hmac;    /* can be keyed this way */
 };
 
 static const struct digest_alg algs[] = {
-	{ "crc32", NULL, 4, KIND_CRC32, false },
-	{ "crc32c", NULL, 4, KIND_CRC32C, false },
-	{ "xxhash64", NULL, 8, KIND_XXHASH64, false },
-	{ "sha1", "SHA1", 20, KIND_MD, true },
-	{ "sha224", "SHA2-224", 28, KIND_MD, true },
-	{ "sha256", "SHA2-256", 32, KIND_MD, true },
-	{ "sha384", "SHA2-384", 48, KIND_MD, true },
-	{ "sha512", "SHA2-512", 64, KIND_MD, true },
-	{ "sha3-224", "SHA3-224", 28, KIND_MD, true },
-	{ "sha3-256", "SHA3-256", 32, KIND_MD, true },
-	{ "sha3-384", "SHA3-384", 48, KIND_MD, true },
-	{ "sha3-512", "SHA3-512", 64, KIND_MD, true },
-	{ "blake2b-256", "BLAKE2B-512", 32, KIND_MD, false },
-	{ "blake2b-512", "BLAKE2B-512", 64, KIND_MD, false },
-	{ "blake2s-256", "BLAKE2S-256", 32, KIND_MD, false },
+	{ "crc32", NULL, KIND_CRC32, 4, false },
+	{ "crc32c", NULL, KIND_CRC32C, 4, false },
+	{ "xxhash64", NULL, KIND_XXHASH64, 8, false },
+	{ "sha1", "SHA1", KIND_MD, 20, true },
+	{ "sha224", "SHA2-224", KIND_MD, 28, true },
+	{ "sha256", "SHA2-256", KIND_MD, 32, true },
+	{ "sha384", "SHA2-384", KIND_MD, 48, true },
+	{ "sha512", "SHA2-512", KIND_MD, 64, true },
+	{ "sha3-224", "SHA3-224", KIND_MD, 28, true },
+	{ "sha3-256", "SHA3-256", KIND_MD, 32, true },
+	{ "sha3-384", "SHA3-384", KIND_MD, 48, true },
+	{ "sha3-512", "SHA3-512", KIND_MD, 64, true },
+	{ "blake2b-256", "BLAKE2B-512", KIND_MD, 32, false },
+	{ "blake2b-512", "BLAKE2B-512", KIND_MD, 64, false },
+	{ "blake2s-256", "BLAKE2S-256", KIND_MD, 32, false },
 };
 
 struct digest {
