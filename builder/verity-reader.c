@@ -62,9 +62,6 @@ static int tree_lookup(
 
 			if (r < 0)
 				return r;
-			/* What hangs on it was checked against another block. */
-			for (unsigned i = 0; i < level; i++)
-				c->cached[i].index = UINT64_MAX;
 		}
 		if (!cached->good)
 			return -EILSEQ;

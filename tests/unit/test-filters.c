@@ -60,6 +60,8 @@ static struct rig_layer *add_verity(struct rig *rig, const char *data_size, cons
 /* Layers by letter, bottom first; upper case: metadata on a device of its own. */
 static void add_layers(struct rig *rig, const char *letters)
 {
+	struct rig_layer *l;
+
 	rig_add_key(rig, "key", KEY);
 	for (const char *p = letters; *p; p++) {
 		switch (*p) {
@@ -80,6 +82,17 @@ static void add_layers(struct rig *rig, const char *letters)
 			break;
 		case 'I':
 			rig_below_later(add_integrity(rig, "crc32c", "4096"), "meta");
+			break;
+		case 'm':
+			l = add_integrity(rig, "hmac-sha256", "4096");
+			rig_add_key(rig, "journal", KEY);
+			rig_set(l, "journal-integrity", "hmac-sha256");
+			rig_set(l, "journal-integrity-key", "credential:journal");
+			break;
+		case 'F':
+			l = add_verity(rig, "4096", "4096");
+			rig_below_later(l, "fec");
+			rig_set(l, "fec-roots", "4");
 			break;
 		case 'v':
 			(void)add_verity(rig, "4096", "4096");
@@ -139,7 +152,8 @@ static void test_three_layers(void **state)
 static void test_other_stacks(void **state)
 {
 	static const char *const stacks[] = { "l", "c", "s", "i", "h", "I", "v", "V", "li", "il",
-		"cc", "ii", "vv", "hs", "sh", "cs", "is", "Ic", "cI", "iV", "Vi", "lhsV", "iici" };
+		"cc", "ii", "vv", "hs", "sh", "cs", "is", "Ic", "cI", "iV", "Vi", "lhsV", "iici",
+		"m", "F", "ciF" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(stacks); i++)
 		check_round_trip(stacks[i], 1024 * 1024 + 512 * 3);
@@ -229,7 +243,8 @@ static void check_flips(const char *letters, unsigned flips)
 
 static void test_flipped_bytes(void **state)
 {
-	static const char *const stacks[] = { "i", "h", "I", "v", "V", "ci", "ic", "vc", "civ" };
+	static const char *const stacks[] = { "i", "h", "I", "v", "V", "ci", "ic", "vc", "civ", "m",
+		"F" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(stacks); i++)
 		check_flips(stacks[i], 200);
@@ -311,6 +326,77 @@ static void test_integrity_metadata(void **state)
 	assert_int_equal(rig_verify(&rig), 0);
 }
 
+/* The MAC covers what no field of the layer says, such as the granularity of the bitmap. */
+static void test_superblock_mac(void **state)
+{
+	_cleanup_(rig_done) struct rig rig = { .threads = 1 };
+	_cleanup_(vdev_freep) struct vdev *input = make_input(65536);
+	uint8_t *bytes;
+
+	add_layers(&rig, "m");
+	rig_layout(&rig, input->size_bytes);
+	rig_create(&rig, input);
+	bytes = memory_vdev_bytes(rig.base);
+	bytes[29] ^= 1;
+	assert_int_equal(open_error(&rig, "MAC"), -EILSEQ);
+	bytes[29] ^= 1;
+	bytes[511] ^= 1;
+	assert_int_equal(open_error(&rig, "MAC"), -EILSEQ);
+	bytes[511] ^= 1;
+	/* keys[1] is that of the journal. */
+	secret_bytes(rig.keys[1].key)[0] ^= 1;
+	assert_int_equal(open_error(&rig, "MAC"), -EILSEQ);
+	secret_bytes(rig.keys[1].key)[0] ^= 1;
+	assert_int_equal(rig_verify(&rig), 0);
+}
+
+/* Damage where no layer above reads: the first block under a linear layer, and the parity. */
+static void test_damage_out_of_sight(void **state)
+{
+	static const struct {
+		const char *letters, *part;
+	} cases[] = { { "vl", "data" }, { "F", "parity" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(rig_done) struct rig rig = { .threads = 2 };
+		_cleanup_(vdev_freep) struct vdev *input = make_input(1024 * 1024);
+		uint8_t *bytes;
+
+		add_layers(&rig, cases[i].letters);
+		rig_layout(&rig, input->size_bytes);
+		rig_create(&rig, input);
+		/* The devices of other roles come before the base. */
+		bytes = memory_vdev_bytes(rig.devices[0]);
+		bytes[100] ^= 1;
+		assert_int_equal(rig_verify(&rig), 0);
+		assert_int_equal(rig.n_damages, 1);
+		assert_string_equal(rig.damage.part, cases[i].part);
+		assert_int_equal(rig.damage.offset, 0);
+		bytes[100] ^= 1;
+		assert_int_equal(rig_verify(&rig), 0);
+		assert_int_equal(rig.n_damages, 0);
+	}
+}
+
+/* The same for integrity, whose first block lies behind its metadata. */
+static void test_damage_below_linear(void **state)
+{
+	_cleanup_(rig_done) struct rig rig = { .threads = 2 };
+	_cleanup_(vdev_freep) struct vdev *input = make_input(65536);
+	struct integrity_geometry geo;
+
+	add_layers(&rig, "il");
+	rig_layout(&rig, input->size_bytes);
+	rig_create(&rig, input);
+	assert_int_equal(integrity_layer_geometry(rig.layers[0].layer,
+				 rig.base->size_bytes / SECTOR_SIZE, 0, &geo, NULL),
+		0);
+	memory_vdev_bytes(rig.base)[integrity_data_sector(&geo, 0) * SECTOR_SIZE] ^= 1;
+	assert_int_equal(rig_verify(&rig), 0);
+	assert_int_equal(rig.n_damages, 1);
+	assert_int_equal(rig.damage.offset, 0);
+}
+
 static void test_wrong_key(void **state)
 {
 	_cleanup_(rig_done) struct rig rig = { .threads = 2 };
@@ -387,6 +473,9 @@ int main(void)
 		cmocka_unit_test(test_flipped_bytes),
 		cmocka_unit_test(test_damage_is_located),
 		cmocka_unit_test(test_integrity_metadata),
+		cmocka_unit_test(test_superblock_mac),
+		cmocka_unit_test(test_damage_out_of_sight),
+		cmocka_unit_test(test_damage_below_linear),
 		cmocka_unit_test(test_wrong_key),
 		cmocka_unit_test(test_gaps_are_covered),
 		cmocka_unit_test(test_memory),
