@@ -229,6 +229,8 @@ static void chacha_xor(
 	}
 	for (size_t i = 0; i < size; i++)
 		dst[i] = src[i] ^ stream[i];
+	wipe(begin, sizeof(begin));
+	wipe(x, sizeof(x));
 	wipe(stream, sizeof(stream));
 }
 
