@@ -6,11 +6,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "cleanup.h"
 #include "conf.h"
@@ -18,6 +16,7 @@
 #include "load.h"
 #include "manifest-override.h"
 #include "manifest-v1.h"
+#include "root-open.h"
 
 /* In the order of precedence. */
 static const char *const config_dirs[] = { "/etc", "/run", "/usr/lib" };
@@ -99,26 +98,6 @@ static int loader_report(
 	return 0;
 }
 
-/* An absolute path, inside the root. */
-static int root_open(const struct loader *loader, const char *path, int flags)
-{
-	struct open_how how = {
-		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
-		.resolve = RESOLVE_IN_ROOT,
-	};
-	long fd;
-
-	/* With O_PATH nothing is opened that could hang, and openat2() refuses the others. */
-	if (!(flags & O_PATH))
-		how.flags |= O_NOCTTY | O_NONBLOCK;
-	if (!loader->request->root) {
-		fd = open(path, (int)how.flags);
-		return fd < 0 ? -errno : (int)fd;
-	}
-	fd = syscall(SYS_openat2, loader->root_fd, path, &how, sizeof(how));
-	return fd < 0 ? -errno : (int)fd;
-}
-
 /*
  * -ENOENT: there is no such file. -ENODATA: it is masked. A link to /dev/null is one by its text,
  * since a tree for an image may have no such device.
@@ -126,7 +105,7 @@ static int root_open(const struct loader *loader, const char *path, int flags)
 static int root_read(
 	const struct loader *loader, const char *path, size_t limit, char **ret, size_t *ret_size)
 {
-	_cleanup_close_ int link_fd = root_open(loader, path, O_PATH | O_NOFOLLOW);
+	_cleanup_close_ int link_fd = root_open(loader->root_fd, path, O_PATH | O_NOFOLLOW);
 	_cleanup_close_ int fd = -EBADF;
 	char target[sizeof("/dev/null") + 1];
 	ssize_t n;
@@ -137,7 +116,7 @@ static int root_read(
 	if (n == (ssize_t)strlen("/dev/null") && memcmp(target, "/dev/null", (size_t)n) == 0)
 		return -ENODATA;
 
-	fd = root_open(loader, path, O_RDONLY);
+	fd = root_open(loader->root_fd, path, O_RDONLY);
 	if (fd == -ENOENT)
 		/* It is there and leads nowhere: this is an error and not an absent file. */
 		return -ENOLINK;
@@ -333,7 +312,7 @@ static int dropins_add(struct dropins *dropins, const char *dir, const char *nam
 static int dropins_scan(
 	struct loader *loader, struct dropins *dropins, const char *dir_path, const char *suffix)
 {
-	int fd = root_open(loader, dir_path, O_RDONLY | O_DIRECTORY);
+	int fd = root_open(loader->root_fd, dir_path, O_RDONLY | O_DIRECTORY);
 	DIR *dir;
 	int r = 0;
 
