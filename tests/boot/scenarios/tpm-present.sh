@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2054,SC2153,SC2154
 TITLE="the guest has a TPM 2.0"
 TPM=yes
 
