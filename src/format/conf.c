@@ -26,72 +26,10 @@ struct conf_line {
 	char *key;     /* NULL: none */
 	char *options; /* NULL: none */
 	const struct layer_type *type;
+	/* Of a manifest that was refused: what it says of itself. */
+	bool is_manifest;
+	enum phase manifest_phase;
 };
-
-static bool word_is_none(const char *word)
-{
-	return !word || streq(word, "-") || streq(word, "none");
-}
-
-/* How an element of the options column speaks about the phase. */
-enum phase_hint { HINT_NOTHING, HINT_BOOTSTRAP, HINT_SEALED, HINT_UNKNOWN };
-
-static enum phase_hint option_phase_hint(
-	const char *element, size_t len, const struct layer_type *type)
-{
-	char option[CONF_LINE_MAX + 1];
-	char *value;
-
-	(void)snprintf(option, sizeof(option), "%.*s", (int)len, element);
-	if (streq(option, "phase=bootstrap"))
-		return HINT_BOOTSTRAP;
-	if (streq(option, "sealed") || startswith(option, "phase"))
-		return HINT_SEALED;
-
-	value = strchr(option, '=');
-	if (value)
-		*value = '\0';
-	if (streq(option, "key"))
-		return HINT_NOTHING;
-	if (field_find(layer_common_fields, layer_n_common_fields, option) >= 0)
-		return HINT_NOTHING;
-	if (type && field_find(type->fields, type->n_fields, option) >= 0)
-		return HINT_NOTHING;
-	for (size_t i = 0; type && i < type->n_roles; i++)
-		if (streq(option, type->roles[i].name))
-			return HINT_NOTHING;
-	return HINT_UNKNOWN;
-}
-
-enum phase conf_options_phase(const char *options, const struct layer_type *type)
-{
-	bool bootstrap = false, unknown = false;
-
-	if (word_is_none(options))
-		return PHASE_BOOTSTRAP;
-
-	for (const char *p = options;;) {
-		size_t len = strcspn(p, ",");
-
-		switch (option_phase_hint(p, len, type)) {
-		case HINT_SEALED:
-			return PHASE_SEALED;
-		case HINT_BOOTSTRAP:
-			bootstrap = true;
-			break;
-		case HINT_UNKNOWN:
-			/* It may be a misspelt "sealed". */
-			unknown = true;
-			break;
-		case HINT_NOTHING:
-			break;
-		}
-		if (p[len] == '\0')
-			break;
-		p += len + 1;
-	}
-	return unknown && !bootstrap ? PHASE_SEALED : PHASE_BOOTSTRAP;
-}
 
 /* What is wrong with the bytes of a line, before it has columns. */
 static int line_check_bytes(const char *line, size_t len, struct diag *diag)
@@ -180,7 +118,7 @@ static int layer_set_options(struct layer *layer, char *options, struct diag *di
 	char *option;
 	int r;
 
-	if (word_is_none(options))
+	if (conf_word_is_none(options))
 		return 0;
 	while (parse_next_comma(&options, &option) > 0) {
 		if (*option == '\0')
@@ -216,7 +154,7 @@ static int line_to_layer(
 	r = layer_set_devices(layer, line->devices, diag);
 	if (r < 0)
 		return r;
-	if (!word_is_none(line->key)) {
+	if (!conf_word_is_none(line->key)) {
 		r = keyref_parse(line->key, &layer->key, diag);
 		if (r < 0)
 			return r;
@@ -231,8 +169,8 @@ static int line_to_layer(
 	return 0;
 }
 
-static int line_to_manifest(const struct conf_line *line, char *options,
-	const struct conf_sink *sink, struct diag *diag)
+static int line_to_manifest(
+	struct conf_line *line, char *options, const struct conf_sink *sink, struct diag *diag)
 {
 	const char *words[CONF_OPTIONS_MAX + 1] = { NULL };
 	_cleanup_free_ char *where = NULL;
@@ -249,7 +187,7 @@ static int line_to_manifest(const struct conf_line *line, char *options,
 	if (r < 0)
 		return r;
 
-	while (!word_is_none(options) && parse_next_comma(&options, &option) > 0) {
+	while (!conf_word_is_none(options) && parse_next_comma(&options, &option) > 0) {
 		if (*option == '\0')
 			return diag_set(diag, -EINVAL, "%s: an empty option", line->name);
 		if (n == CONF_OPTIONS_MAX)
@@ -265,11 +203,11 @@ static int line_to_manifest(const struct conf_line *line, char *options,
 		.name = line->name,
 		.path = line->devices,
 		.where = where,
-		.key = word_is_none(line->key) ? NULL : line->key,
+		.key = conf_word_is_none(line->key) ? NULL : line->key,
 		.options = words,
 	};
 
-	return sink->on_manifest(sink->userdata, &manifest, diag);
+	return sink->on_manifest(sink->userdata, &manifest, &line->manifest_phase, diag);
 }
 
 /* Reads a line that has words. Cutting the options destroys them, so that is done on a copy. */
@@ -279,8 +217,11 @@ static int line_read(struct conf_line *line, const struct conf_sink *sink, struc
 
 	if (line->options && !options)
 		return -ENOMEM;
-	if (streq(line->type_name, "manifest"))
+	if (streq(line->type_name, "manifest")) {
+		line->is_manifest = true;
+		line->manifest_phase = PHASE_SEALED;
 		return line_to_manifest(line, options, sink, diag);
+	}
 
 	line->type = layer_type_find(line->type_name);
 	if (!line->type)
@@ -289,13 +230,20 @@ static int line_read(struct conf_line *line, const struct conf_sink *sink, struc
 	return line_to_layer(line, options, sink->stack, diag);
 }
 
+/* The stricter of what the line and its manifest say, as far as they could be read. */
+static enum phase line_phase(const struct conf_line *line, bool split)
+{
+	enum phase phase = PHASE_SEALED;
+
+	if (split)
+		phase = conf_options_phase(line->options, line->type, line->is_manifest);
+	return line->is_manifest ? MAX(phase, line->manifest_phase) : phase;
+}
+
 static void line_report(const struct conf_line *line, bool split, int r,
 	const struct conf_sink *sink, struct diag *diag)
 {
-	struct load_error error = {
-		.name = line->name,
-		.phase = split ? conf_options_phase(line->options, line->type) : PHASE_SEALED,
-	};
+	struct load_error error = { .name = line->name, .phase = line_phase(line, split) };
 
 	if (!diag->what)
 		(void)diag_set(diag, r, "%s", strerror(-r));

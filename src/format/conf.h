@@ -28,9 +28,11 @@ struct conf_sink {
 	load_error_fn on_error;
 	/*
 	 * Takes a line of type "manifest". An error (negative errno and a diag) becomes the error of
-	 * this line; -ENOMEM ends the parser. NULL: such lines are errors.
+	 * this line, and *ret_phase is the phase that the manifest says of itself: PHASE_SEALED
+	 * unless it is set. -ENOMEM ends the parser. NULL: such lines are errors.
 	 */
-	int (*on_manifest)(void *userdata, const struct conf_manifest *line, struct diag *diag);
+	int (*on_manifest)(void *userdata, const struct conf_manifest *line, enum phase *ret_phase,
+		struct diag *diag);
 	void *userdata; /* for both */
 };
 
@@ -44,6 +46,8 @@ int conf_parse(
 
 /*
  * The phase to assume for a bad line with these options (text of the last column; may be NULL).
- * type is NULL when it is not known.
+ * type is NULL when it is not known, or for a line of type "manifest".
  */
-enum phase conf_options_phase(const char *options, const struct layer_type *type);
+enum phase conf_options_phase(const char *options, const struct layer_type *type, bool manifest);
+/* True for a column that says nothing: NULL, "-" or "none". */
+bool conf_word_is_none(const char *word);

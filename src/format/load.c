@@ -189,6 +189,7 @@ static int read_manifest(struct loader *loader, const char *path, const struct c
 	_cleanup_(manifest_freep) struct manifest *m = NULL;
 	_cleanup_free_ char *text = NULL;
 	size_t size;
+	bool is_v1 = false;
 	int r;
 
 	*ret_phase = PHASE_SEALED;
@@ -203,24 +204,26 @@ static int read_manifest(struct loader *loader, const char *path, const struct c
 		return r;
 
 	r = manifest_parse(text, size, path, &m, diag);
-	if (r == -EPROTONOSUPPORT)
+	if (r == -EPROTONOSUPPORT) {
+		is_v1 = true;
 		r = parse_v1(text, size, path, line, &m, diag);
+	}
 	if (r >= 0 && line)
 		r = manifest_override(m, line, diag);
 	if (r >= 0)
 		r = manifest_add_to_stack(m, path, loader->stack, diag);
+	/* The predecessor's manifests know no phase, so that the line alone has a say. */
 	if (r < 0)
-		*ret_phase = manifest_guess_phase(text, size);
+		*ret_phase = is_v1 && line ? PHASE_BOOTSTRAP : manifest_guess_phase(text, size);
 	return r;
 }
 
-/* A line of type "manifest". The parser of dmstack.conf reports the error, with the line's phase. */
-static int on_manifest_line(void *userdata, const struct conf_manifest *line, struct diag *diag)
+/* A line of type "manifest". The parser of dmstack.conf reports the error. */
+static int on_manifest_line(
+	void *userdata, const struct conf_manifest *line, enum phase *ret_phase, struct diag *diag)
 {
-	enum phase phase;
-	int r;
+	int r = read_manifest(userdata, line->path, line, ret_phase, diag);
 
-	r = read_manifest(userdata, line->path, line, &phase, diag);
 	if (r == -ENODATA)
 		return diag_set(diag, -EINVAL, "%s: the manifest is empty or masked", line->name);
 	return r;

@@ -402,6 +402,79 @@ manifest("artifact-upper-device", "An artifact belongs on a device, not on anoth
          setting("artifacts.0.device", "bad-crypt.data"), ": $.artifacts[0].device: ",
          "bad-crypt")
 
+# --- manifests of device-mapper-tools: six of its seven shapes, and its AEAD profile ---
+
+OLD = "/srv/old/manifest.json"
+OLD_LAYERS = {
+    "crypt": {"name": "crypt", "params": {"crypt": "crypt", "header": "images.crypt_header"},
+              "type": "dm-crypt"},
+    "integrity": {"name": "integrity", "type": "dm-integrity",
+                  "params": {"integrity": "integrity", "meta": "images.integrity_meta"}},
+    "verity": {"name": "verity", "params": {"hash": "images.verity_hash", "verity": "verity"},
+               "type": "dm-verity"},
+}
+
+
+def old_manifest(shape, aead=False, late=True):
+    """What its make_manifest.py prints for "LAYER-then-LAYER" or "LAYER-only"."""
+    layers = shape.removesuffix("-only").split("-then-")
+    image = {"bytes": 16777216, "path": "out/data.img", "sha256": ROOT_HASH}
+    m = {
+        "created_utc": "2026-02-06T12:00:00.123456+00:00",
+        "firstboot": {"notes": "Activation requires CAP_SYS_ADMIN", "required": True},
+        "images": {"data": image},
+        "manifest_version": 1,
+        "stack": [{"name": "data", "params": {"image": "images.data"}, "type": "raw"},
+                  *(OLD_LAYERS[layer] for layer in layers)],
+    }
+    if late:
+        m["rootfs"] = {"fstype": "ext4", "mountpoint": "/newroot"}
+    if "crypt" in layers:
+        m["images"]["crypt_header"] = dict(image, bytes=12, path="out/crypt.header.placeholder")
+        m["crypt"] = {"cipher": "capi:cbc(aes)-plain", "iv_offset": 0, "key_bytes": 32,
+                      "mode": "aead" if aead else "plain", "sector_size": 512}
+        if aead:
+            m["crypt"]["aead"] = {"tag_size": 32}
+    if "integrity" in layers:
+        m["images"]["integrity_meta"] = dict(image, bytes=1142784, path="out/integrity.meta.img")
+        m["integrity"] = {"block_size": 512, "buffer_sectors": 128, "compat": "v1", "mode": "J",
+                          "tag_size": 32}
+    if "verity" in layers:
+        m["images"]["verity_hash"] = dict(image, bytes=139264, path="out/verity.hash.img")
+        m["verity"] = {"data_block_size": 4096, "hash_alg": "sha256", "hash_block_size": 4096,
+                       "root_hash_hex": ROOT_HASH, "salt_hex": ""}
+    return m
+
+
+def old_files(m):
+    line = f"bad manifest {OLD} /etc/key data=PARTLABEL=old\n"
+    return {CONF: (SOUND_CONF + line).encode(),
+            OLD: json.dumps(m, indent=2, sort_keys=True).encode() + b"\n"}
+
+
+def old(name, wrong, m, *words):
+    place, *rest = words
+    CASES.append(Case(name, wrong, old_files(m), [OLD + place, *rest]))
+
+
+for era in ("early", "late"):
+    for old_shape, where, reason in (
+            ("integrity-only", 1, "no tag was ever computed"),
+            ("integrity-then-crypt", 1, "overwrites sector 0 of the data"),
+            ("crypt-then-integrity", 2, "nothing would be checked"),
+            ("verity-only", 1, "leaf level first"),
+            ("verity-then-crypt", 1, "number of data blocks is not recorded"),
+            ("crypt-then-verity", 2, "over the ciphertext")):
+        old(f"old-{era}-{old_shape}", "The predecessor's image of this shape is unsound.",
+            old_manifest(old_shape, late=era == "late"), f": $.stack[{where}].type: ", reason,
+            "build the image anew")
+    old(f"old-{era}-crypt-only-aead", "The predecessor's AEAD image is plaintext.",
+        old_manifest("crypt-only", aead=True, late=era == "late"), ": $.crypt.mode: ",
+        "plaintext without any tag")
+CASES.append(Case("old-without-line", "A manifest of the predecessor names no device and no key.",
+                  {JSON: json.dumps(old_manifest("crypt-only")).encode()},
+                  [JSON + ": ", "device-mapper-tools", "dmstack.conf"]))
+
 # --- manifests: what only all layers together show ---
 
 manifest("blocks-shrink", "Tree and data have smaller blocks than the layer below.",

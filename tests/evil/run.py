@@ -110,12 +110,20 @@ def main():
     failed = 0
 
     assert len({case.name for case in cases.CASES}) == len(cases.CASES)
-    print(f"1..{len(cases.CASES) + 2}")
-    failed += report(1, "the sound configuration passes",
-                     sound_faults(program, sound, cases.SOUND_LAYERS))
-    failed += report(2, "the sound manifest passes",
-                     sound_faults(program, with_manifest, cases.SOUND_LAYERS | bad_layers))
-    for number, case in enumerate(cases.CASES, 3):
+    sound_trees = [
+        ("configuration", sound, cases.SOUND_LAYERS),
+        ("manifest", with_manifest, cases.SOUND_LAYERS | bad_layers),
+        ("early manifest of device-mapper-tools",
+         {**sound, **cases.old_files(cases.old_manifest("crypt-only", late=False))},
+         cases.SOUND_LAYERS | {"bad"}),
+        ("late manifest of device-mapper-tools",
+         {**sound, **cases.old_files(cases.old_manifest("crypt-only"))},
+         cases.SOUND_LAYERS | {"bad"}),
+    ]
+    print(f"1..{len(cases.CASES) + len(sound_trees)}")
+    for number, (what, files, layers) in enumerate(sound_trees, 1):
+        failed += report(number, f"the sound {what} passes", sound_faults(program, files, layers))
+    for number, case in enumerate(cases.CASES, 1 + len(sound_trees)):
         with tempfile.TemporaryDirectory() as name:
             faults = faults_of(program, case, pathlib.Path(name))
         failed += report(number, f"{case.name}: {case.wrong}", faults)

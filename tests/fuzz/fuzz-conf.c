@@ -15,7 +15,8 @@ static void on_error(void *userdata, const struct load_error *error)
 	(*n)++;
 }
 
-static int on_manifest(void *userdata, const struct conf_manifest *line, struct diag *diag)
+static int on_manifest(
+	void *userdata, const struct conf_manifest *line, enum phase *ret_phase, struct diag *diag)
 {
 	fuzz_assert(line->name && line->path[0] == '/' && line->where && line->options);
 	return 0;

@@ -18,6 +18,7 @@ struct collected {
 	char text[8192]; /* "where: what|name|phase\n" of each error */
 	char manifest[1024];
 	int manifest_result;
+	enum phase manifest_phase;
 };
 
 static void on_error(void *userdata, const struct load_error *error)
@@ -30,7 +31,8 @@ static void on_error(void *userdata, const struct load_error *error)
 		error->phase == PHASE_SEALED ? "sealed" : "bootstrap");
 }
 
-static int on_manifest(void *userdata, const struct conf_manifest *line, struct diag *diag)
+static int on_manifest(
+	void *userdata, const struct conf_manifest *line, enum phase *ret_phase, struct diag *diag)
 {
 	struct collected *c = userdata;
 	size_t used;
@@ -42,6 +44,8 @@ static int on_manifest(void *userdata, const struct conf_manifest *line, struct 
 		(void)snprintf(
 			c->manifest + used, sizeof(c->manifest) - used, " %s", line->options[i]);
 	}
+	if (c->manifest_result < 0)
+		*ret_phase = c->manifest_phase;
 	if (c->manifest_result < 0)
 		(void)diag_set(diag, c->manifest_result, "bad manifest");
 	return c->manifest_result;
@@ -190,6 +194,10 @@ static void test_manifest_lines(void **state)
 	c.manifest_result = -EINVAL;
 	assert_int_equal(parse("root manifest /x.json", &stack, &c), 1);
 	assert_string_equal(c.text, "f:1: bad manifest|root|bootstrap\n");
+	c.text[0] = '\0';
+	c.manifest_phase = PHASE_SEALED;
+	assert_int_equal(parse("root manifest /x.json - phase=bootstrap", &stack, &c), 1);
+	assert_string_equal(c.text, "f:1: bad manifest|root|sealed\n");
 	c.manifest_result = -ENOMEM;
 	assert_int_equal(parse("root manifest /x.json", &stack, &c), -ENOMEM);
 }
@@ -198,17 +206,20 @@ static void test_phase_of_bad_lines(void **state)
 {
 	const struct layer_type *crypt = layer_type_find("crypt");
 
-	assert_int_equal(conf_options_phase(NULL, crypt), PHASE_BOOTSTRAP);
-	assert_int_equal(conf_options_phase("-", crypt), PHASE_BOOTSTRAP);
-	assert_int_equal(conf_options_phase("cipher=x,discard", crypt), PHASE_BOOTSTRAP);
-	assert_int_equal(conf_options_phase("cipher=x,sealed", crypt), PHASE_SEALED);
-	assert_int_equal(conf_options_phase("phase=sealed", crypt), PHASE_SEALED);
-	assert_int_equal(conf_options_phase("phase=other", crypt), PHASE_SEALED);
-	assert_int_equal(conf_options_phase("phase=bootstrap,sealed", crypt), PHASE_SEALED);
-	assert_int_equal(conf_options_phase("cypher=x", crypt), PHASE_SEALED);
-	assert_int_equal(conf_options_phase("seald", crypt), PHASE_SEALED);
-	assert_int_equal(conf_options_phase("cypher=x,phase=bootstrap", crypt), PHASE_BOOTSTRAP);
-	assert_int_equal(conf_options_phase("cipher=x", NULL), PHASE_SEALED);
+	assert_int_equal(conf_options_phase(NULL, crypt, false), PHASE_BOOTSTRAP);
+	assert_int_equal(conf_options_phase("-", crypt, false), PHASE_BOOTSTRAP);
+	assert_int_equal(conf_options_phase("cipher=x,discard", crypt, false), PHASE_BOOTSTRAP);
+	assert_int_equal(conf_options_phase("cipher=x,sealed", crypt, false), PHASE_SEALED);
+	assert_int_equal(conf_options_phase("phase=sealed", crypt, false), PHASE_SEALED);
+	assert_int_equal(conf_options_phase("phase=other", crypt, false), PHASE_SEALED);
+	assert_int_equal(conf_options_phase("phase=bootstrap,sealed", crypt, false), PHASE_SEALED);
+	assert_int_equal(conf_options_phase("cypher=x", crypt, false), PHASE_SEALED);
+	assert_int_equal(conf_options_phase("seald", crypt, false), PHASE_SEALED);
+	assert_int_equal(
+		conf_options_phase("cypher=x,phase=bootstrap", crypt, false), PHASE_BOOTSTRAP);
+	assert_int_equal(conf_options_phase("cipher=x", NULL, false), PHASE_SEALED);
+	assert_int_equal(conf_options_phase("hash=x,nofail", NULL, true), PHASE_BOOTSTRAP);
+	assert_int_equal(conf_options_phase("hsah=x", NULL, true), PHASE_SEALED);
 }
 
 int main(void)

@@ -278,6 +278,22 @@ static void test_old_manifest_through_a_line(void **state)
 	assert_int_equal(stack_link(&stack), 0);
 }
 
+/* It cannot say its phase, so the line decides. */
+static void test_phase_of_refused_old_manifest(void **state)
+{
+	put("/old.json", "{\"manifest_version\": 1, \"stack\": [{\"type\": \"dm-verity\"}]}");
+	put("/etc/dmstack.conf", "a manifest /old.json\nb manifest /old.json - sealed\n"
+				 "c manifest /old.json - data=/dev/vda\n");
+	expect_load(3, "");
+	assert_non_null(strstr(errors, "leaf level first"));
+	/* The phases of the three, in their order. */
+	const char *first = strstr(errors, "|bootstrap\n");
+	const char *second = first ? strstr(first, "|sealed\n") : NULL;
+
+	assert_non_null(second);
+	assert_non_null(strstr(second, "|bootstrap\n"));
+}
+
 static void test_environment(void **state)
 {
 	_cleanup_(stack_done) struct stack stack = {};
@@ -312,6 +328,7 @@ int main(void)
 		load_test(test_manifest_line_errors),
 		load_test(test_manifest_line_to_a_wrong_name),
 		load_test(test_old_manifest_through_a_line),
+		load_test(test_phase_of_refused_old_manifest),
 		load_test(test_environment),
 	};
 

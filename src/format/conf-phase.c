@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What has to be assumed about a line that could not be read: it belongs to the sealed phase,
+ * unless every word of it is known and none says so.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "conf.h"
+
+/* How an element of the options column speaks about the phase. */
+enum phase_hint { HINT_NOTHING, HINT_BOOTSTRAP, HINT_SEALED, HINT_UNKNOWN };
+
+bool conf_word_is_none(const char *word)
+{
+	return !word || streq(word, "-") || streq(word, "none");
+}
+
+static bool type_has_role(const struct layer_type *type, const char *name)
+{
+	for (size_t i = 0; i < type->n_roles; i++)
+		if (streq(name, type->roles[i].name))
+			return true;
+	return false;
+}
+
+static bool option_is_known(const char *name, const struct layer_type *type, bool manifest)
+{
+	if (field_find(layer_common_fields, layer_n_common_fields, name) >= 0)
+		return true;
+	/* A line of type manifest names devices of layers of any type. */
+	for (size_t i = 0; manifest && layer_types[i]; i++)
+		if (type_has_role(layer_types[i], name))
+			return true;
+	if (!type)
+		return false;
+	return streq(name, "key") || type_has_role(type, name) ||
+	       field_find(type->fields, type->n_fields, name) >= 0;
+}
+
+static enum phase_hint option_phase_hint(
+	const char *element, size_t len, const struct layer_type *type, bool manifest)
+{
+	char option[CONF_LINE_MAX + 1];
+	char *value;
+
+	(void)snprintf(option, sizeof(option), "%.*s", (int)len, element);
+	if (streq(option, "phase=bootstrap"))
+		return HINT_BOOTSTRAP;
+	if (streq(option, "sealed") || startswith(option, "phase"))
+		return HINT_SEALED;
+
+	value = strchr(option, '=');
+	if (value)
+		*value = '\0';
+	/* What is not known may be a misspelt "sealed". */
+	return option_is_known(option, type, manifest) ? HINT_NOTHING : HINT_UNKNOWN;
+}
+
+enum phase conf_options_phase(const char *options, const struct layer_type *type, bool manifest)
+{
+	bool bootstrap = false, unknown = false;
+
+	if (conf_word_is_none(options))
+		return PHASE_BOOTSTRAP;
+
+	for (const char *p = options;;) {
+		size_t len = strcspn(p, ",");
+		enum phase_hint hint = option_phase_hint(p, len, type, manifest);
+
+		if (hint == HINT_SEALED)
+			return PHASE_SEALED;
+		bootstrap = bootstrap || hint == HINT_BOOTSTRAP;
+		unknown = unknown || hint == HINT_UNKNOWN;
+		if (p[len] == '\0')
+			break;
+		p += len + 1;
+	}
+	return unknown && !bootstrap ? PHASE_SEALED : PHASE_BOOTSTRAP;
+}
