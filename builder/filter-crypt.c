@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * dm-crypt without integrity: every sector is encrypted on its own, so chunks go straight through.
+ * dm-crypt without authentication: every sector is encrypted on its own, so chunks go straight through.
  */
 
 #include <string.h>
 
 #include "cipher.h"
 #include "context-pool.h"
+#include "filter-crypt.h"
 #include "filter-util.h"
 #include "layer-crypt.h"
 
@@ -150,6 +151,8 @@ static int crypt_open(const struct filter_args *args, struct vdev **ret, struct 
 	uint64_t size;
 	int r;
 
+	if (p->integrity)
+		return crypt_aead_open(args, ret, diag);
 	r = filter_size(args, &size, diag);
 	if (r >= 0)
 		r = filter_check_alignment(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * dm-integrity with tags of its own (not those of an AEAD above): opening and finishing.
+ * dm-integrity, with tags of its own or with those of authenticated encryption above: opening and
+ * finishing.
  */
 
 #include <string.h>
@@ -74,6 +75,28 @@ static const struct vdev_ops read_ops = {
 	.free = integrity_free,
 };
 
+static const struct vdev_ops store_create_ops = {
+	.write = integrity_store_write,
+	.read = integrity_store_read,
+	.write_tagged = integrity_store_write_tagged,
+	.read_tagged = integrity_store_read_tagged,
+	.finish = integrity_finish,
+	.free = integrity_free,
+};
+
+static const struct vdev_ops store_read_ops = {
+	.read = integrity_store_read,
+	.read_tagged = integrity_store_read_tagged,
+	.free = integrity_free,
+};
+
+static const struct vdev_ops *integrity_ops(const struct filter_args *args)
+{
+	if (integrity_is_tag_store(args->layer))
+		return args->mode == FILTER_CREATE ? &store_create_ops : &store_read_ops;
+	return args->mode == FILTER_CREATE ? &create_ops : &read_ops;
+}
+
 static int integrity_take_salt(struct integrity_vdev *v, struct diag *diag)
 {
 	const struct integrity_fields *f = integrity_fields(v->layer);
@@ -96,7 +119,7 @@ static uint32_t integrity_flags(const struct integrity_vdev *v)
 		return f->sb.flags;
 	return (f->journal_integrity ? INTEGRITY_SB_HAVE_JOURNAL_MAC : 0U) |
 	       (!f->legacy_padding && !v->geo.has_meta ? INTEGRITY_SB_FIX_PADDING : 0U) |
-	       (!f->legacy_hmac ? INTEGRITY_SB_FIX_HMAC : 0U);
+	       (integrity_has_salt(v->layer) ? INTEGRITY_SB_FIX_HMAC : 0U);
 }
 
 static int integrity_init_digest(
@@ -106,6 +129,8 @@ static int integrity_init_digest(
 	const struct secret *key = NULL;
 	int r = 0;
 
+	if (integrity_is_tag_store(v->layer))
+		return 0;
 	if (integrity_is_keyed(v->layer))
 		r = filter_key(args, &v->layer->key, &key, diag);
 	if (r < 0)
@@ -188,10 +213,12 @@ static int integrity_open(const struct filter_args *args, struct vdev **ret, str
 		return -ENOMEM;
 	vdev = &v->vdev;
 	v->vdev = (struct vdev){
-		.ops = args->mode == FILTER_CREATE ? &create_ops : &read_ops,
+		.ops = integrity_ops(args),
 		.block_size = (uint32_t)integrity_fields(args->layer)->sector_size,
 		.name = args->layer->name,
 	};
+	if (integrity_is_tag_store(args->layer))
+		v->vdev.tag_size = integrity_tag_size(args->layer);
 	v->layer = args->layer;
 	v->data = args->below[0];
 	v->meta = args->below[1] ?: args->below[0];

@@ -3,7 +3,8 @@
 
 /*
  * What the files of the integrity filter share: filter-integrity.c opens, integrity-data.c moves
- * data and tags, integrity-metadata.c does superblock and journal.
+ * data and tags, integrity-store.c those whose tags come from above, integrity-metadata.c does
+ * superblock and journal.
  */
 
 #include "block-assembler.h"
@@ -26,7 +27,7 @@ struct integrity_vdev {
 	struct integrity_geometry geo;
 	uint32_t flags; /* of the superblock */
 	uint8_t salt[INTEGRITY_SALT_SIZE];
-	struct digest *digest;	  /* of the tags, salt included; to clone from */
+	struct digest *digest;	  /* of the tags, salt included; to clone from; NULL: tag store */
 	struct context_pool pool; /* of struct integrity_context */
 
 	struct integrity_journal journal;
@@ -64,10 +65,21 @@ static inline uint64_t integrity_piece_size(const struct integrity_vdev *v)
 /* The role of the device with the metadata, for reports. */
 const char *integrity_meta_role(const struct integrity_vdev *v);
 
+/* How many of len bytes lie together in one area, and are no more than a context has room for. */
+uint64_t integrity_piece_length(const struct integrity_vdev *v, uint64_t len, uint64_t offset);
+
 int integrity_context_make(void *userdata, void **ret);
 void integrity_context_destroy(void *context);
 int integrity_write(struct vdev *v, const void *data, uint64_t len, uint64_t offset);
 int integrity_read(struct vdev *v, void *ret, uint64_t len, uint64_t offset);
+
+/* The same for a tag store. */
+int integrity_store_write(struct vdev *v, const void *data, uint64_t len, uint64_t offset);
+int integrity_store_read(struct vdev *v, void *ret, uint64_t len, uint64_t offset);
+int integrity_store_write_tagged(
+	struct vdev *v, const void *data, const uint8_t *tags, uint64_t len, uint64_t offset);
+int integrity_store_read_tagged(
+	struct vdev *v, void *ret, uint8_t *ret_tags, uint64_t len, uint64_t offset);
 
 /* Reads the superblock and holds it against the layer, which takes over what it did not say. */
 int integrity_adopt_superblock(const struct filter_args *args, struct diag *diag) _must_check_;

@@ -42,6 +42,13 @@ struct filter_args {
 	/* The bytes of a key; they stay the caller's and must live until open has returned. */
 	int (*key)(void *userdata, const struct keyref *ref, const struct secret **ret,
 		struct diag *diag);
+	/*
+	 * FILTER_CREATE: where the random IVs of n units of authenticated encryption come from,
+	 * stride bytes from one to the next. NULL: getrandom(2). Another source must never give an
+	 * IV twice for one key; it is there to build a known image again.
+	 */
+	int (*ivs)(void *userdata, const struct layer *layer, uint64_t sector, size_t n,
+		uint8_t *ret, size_t stride);
 	/* FILTER_READ: called for every damaged place, by any thread. May be NULL. */
 	void (*report)(void *userdata, const struct damage *damage);
 	void *userdata;

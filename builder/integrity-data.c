@@ -108,8 +108,7 @@ static int make_tags(struct integrity_vdev *v, struct integrity_context *c, cons
 	return 0;
 }
 
-/* How many of len bytes lie together in one area, and are no more than a context has room for. */
-static uint64_t piece_length(const struct integrity_vdev *v, uint64_t len, uint64_t offset)
+uint64_t integrity_piece_length(const struct integrity_vdev *v, uint64_t len, uint64_t offset)
 {
 	uint64_t area = SECTOR_SIZE * (UINT64_C(1) << v->geo.log2_interleave_sectors);
 
@@ -174,7 +173,7 @@ int integrity_write(struct vdev *vdev, const void *data, uint64_t len, uint64_t 
 	if (r < 0)
 		return r;
 	for (uint64_t done = 0, n; done < len && r >= 0; done += n) {
-		n = piece_length(v, len - done, offset + done);
+		n = integrity_piece_length(v, len - done, offset + done);
 		r = write_piece(v, context, from ? from + done : NULL, n, offset + done);
 	}
 	context_pool_put(&v->pool, context);
@@ -259,7 +258,7 @@ int integrity_read(struct vdev *vdev, void *ret, uint64_t len, uint64_t offset)
 		return r;
 	/* All of it, so that every damaged block is told. */
 	for (uint64_t done = 0, n; done < len; done += n) {
-		n = piece_length(v, len - done, offset + done);
+		n = integrity_piece_length(v, len - done, offset + done);
 		r = read_piece(v, context, to + done, n, offset + done);
 		if (r == -EILSEQ)
 			damaged = true;

@@ -13,12 +13,12 @@ const struct preset presets[] = {
 	{ "verity-only", { "verity" } },
 	{ "verity-then-crypt", { "verity", "crypt" } },
 	{ "crypt-then-verity", { "crypt", "verity" } },
+	{ "aead", { "integrity", "crypt,integrity=hmac-sha256" } },
 };
 const size_t n_presets = ARRAY_SIZE(presets);
 
 const struct layer_default layer_defaults[] = {
 	{ "crypt", "cipher", "aes-xts-plain64" },
-	{ "crypt", "size", "512" },
 	{ "crypt", "sector-size", "4096" },
 	{ "integrity", "integrity-algorithm", "sha256" },
 	{ "integrity", "sector-size", "4096" },

@@ -248,7 +248,7 @@ static int draft_randomize(struct draft *draft, const struct seed *seed, struct 
 		struct layer *layer = draft->layers[i];
 
 		if (layer->type == &layer_type_integrity && !layer_is_set(layer, "salt") &&
-			!integrity_fields(layer)->legacy_hmac)
+			integrity_has_salt(layer))
 			r = salt_set(seed, layer, 16, diag);
 		if (r >= 0 && layer->type == &layer_type_verity && !layer_is_set(layer, "salt"))
 			r = salt_set(seed, layer, 32, diag);
@@ -332,6 +332,8 @@ int recipe_init(struct recipe *ret, const struct recipe_args *args, const struct
 		r = draft_set_devices(&draft, diag);
 	if (r >= 0)
 		r = draft_default_devices(&draft, diag);
+	if (r >= 0)
+		r = draft_pair_tags(&draft, seed, diag);
 	if (r >= 0)
 		r = draft_default_fields(&draft, diag);
 	if (r >= 0)

@@ -37,6 +37,29 @@ int vdev_read(struct vdev *v, void *ret, uint64_t len, uint64_t offset)
 	return len == 0 ? 0 : v->ops->read(v, ret, len, offset);
 }
 
+int vdev_write_tagged(
+	struct vdev *v, const void *data, const uint8_t *tags, uint64_t len, uint64_t offset)
+{
+	int r;
+
+	r = v->tag_size ? range_check(v, len, offset) : -EINVAL;
+	if (r < 0)
+		return r;
+	if (len == 0)
+		return 0;
+	return v->ops->write_tagged ? v->ops->write_tagged(v, data, tags, len, offset) : -EROFS;
+}
+
+int vdev_read_tagged(struct vdev *v, void *ret, uint8_t *ret_tags, uint64_t len, uint64_t offset)
+{
+	int r;
+
+	r = v->tag_size ? range_check(v, len, offset) : -EINVAL;
+	if (r < 0)
+		return r;
+	return len == 0 ? 0 : v->ops->read_tagged(v, ret, ret_tags, len, offset);
+}
+
 bool vdev_is_hole(struct vdev *v, uint64_t len, uint64_t offset, uint64_t *ret_len)
 {
 	if (v->ops->is_hole && range_check(v, len, offset) >= 0)

@@ -43,12 +43,22 @@ struct vdev_ops {
 	int (*finish)(struct vdev *v, struct diag *diag);
 	/* Frees the device, not those below. */
 	void (*free)(struct vdev *v);
+	/*
+	 * Of a device that keeps tags: write and read with the tags of the blocks, tag_size bytes
+	 * each and one behind the other. data and tags are not NULL. A write without tags is
+	 * -EINVAL there, unless it is of zeros, whose tags are then zeros; a read leaves them out.
+	 */
+	int (*write_tagged)(struct vdev *v, const void *data, const uint8_t *tags, uint64_t len,
+		uint64_t offset);
+	int (*read_tagged)(
+		struct vdev *v, void *ret, uint8_t *ret_tags, uint64_t len, uint64_t offset);
 };
 
 struct vdev {
 	const struct vdev_ops *ops;
 	uint64_t size_bytes;
 	uint32_t block_size; /* bytes, a power of two */
+	uint32_t tag_size;   /* bytes that it keeps for each block; 0: none */
 	const char *name; /* for messages: a layer's name or a path; lives as long as the device */
 };
 
@@ -63,6 +73,11 @@ DEFINE_FREEP(struct vdev, vdev_free)
 /* Both check the range: -EINVAL if it is not aligned or reaches behind the end. */
 int vdev_write(struct vdev *v, const void *data, uint64_t len, uint64_t offset) _must_check_;
 int vdev_read(struct vdev *v, void *ret, uint64_t len, uint64_t offset) _must_check_;
+/* As above, of a device that keeps tags, else -EINVAL. */
+int vdev_write_tagged(struct vdev *v, const void *data, const uint8_t *tags, uint64_t len,
+	uint64_t offset) _must_check_;
+int vdev_read_tagged(
+	struct vdev *v, void *ret, uint8_t *ret_tags, uint64_t len, uint64_t offset) _must_check_;
 bool vdev_is_hole(struct vdev *v, uint64_t len, uint64_t offset, uint64_t *ret_len);
 int vdev_finish(struct vdev *v, struct diag *diag) _must_check_;
 

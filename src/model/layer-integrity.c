@@ -100,6 +100,13 @@ bool integrity_is_tag_store(const struct layer *layer)
 	return streq(integrity_fields(layer)->algorithm, "none");
 }
 
+bool integrity_has_salt(const struct layer *layer)
+{
+	const struct integrity_fields *f = integrity_fields(layer);
+
+	return !f->legacy_hmac && (!integrity_is_tag_store(layer) || f->journal_integrity);
+}
+
 bool integrity_is_keyed(const struct layer *layer)
 {
 	const struct hash_alg *alg = hash_alg_find(integrity_fields(layer)->algorithm);
@@ -374,7 +381,7 @@ static void integrity_table(const struct layer *layer, struct dmtable *t)
 			&f->journal_crypt_key);
 	if (!f->legacy_padding && !integrity_has_meta(layer))
 		dmtable_option(t, "fix_padding");
-	if (!f->legacy_hmac && (!integrity_is_tag_store(layer) || f->journal_integrity))
+	if (integrity_has_salt(layer))
 		dmtable_option(t, "fix_hmac");
 	if (f->legacy_recalculate)
 		dmtable_option(t, "legacy_recalculate");

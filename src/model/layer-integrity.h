@@ -56,6 +56,8 @@ static inline struct integrity_fields *integrity_fields(const struct layer *laye
 uint32_t integrity_tag_size(const struct layer *layer);
 /* True if the tags are those of a layer above, which are stored and not looked at. */
 bool integrity_is_tag_store(const struct layer *layer);
+/* True if the format has a salt: a hash or a MAC uses it, and it is not the legacy form. */
+bool integrity_has_salt(const struct layer *layer);
 /* True if superblock, journal and tags have a device of their own. */
 bool integrity_has_meta(const struct layer *layer);
 /* True if the data tags are keyed. */

@@ -103,6 +103,7 @@ with tempfile.TemporaryDirectory(prefix="dmstack-schema-") as scratch:
     # The example of the manual, and what the builder writes.
     (scratch / "input").write_bytes(b"x" * 65536)
     (scratch / "key").write_bytes(bytes(range(64)))
+    (scratch / "long-key").write_bytes(bytes(range(96)))  # with that of a MAC
     presets = re.findall(r'^\t\{ "([a-z-]+)", \{', house.text("builder/presets.c"), re.M)
     manifests = {"dmstack-manifest(5)": json.loads(
         re.search(r"^```\n(\{.*?)^```$", house.text("man/dmstack-manifest.5.scd"),
@@ -111,9 +112,10 @@ with tempfile.TemporaryDirectory(prefix="dmstack-schema-") as scratch:
         command = [build / "builder/dmstack-build", "create", "--quiet", "--input",
                    scratch / "input", "--output", scratch / preset, "--name", "root",
                    "--stack", preset, "--mount", "/:ext4"]
-        if "crypt" in preset:
+        if "crypt" in preset or preset == "aead":
+            key = scratch / ("long-key" if preset == "aead" else "key")
             command += ["--layer-option", "crypt.key=credential:root", "--key",
-                        f"credential:root={scratch}/key"]
+                        f"credential:root={key}"]
         run(*command)
         manifests[preset] = json.loads((scratch / preset / "root.json").read_text("utf-8"))
     for name, manifest in manifests.items():
