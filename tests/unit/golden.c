@@ -2,12 +2,14 @@
 #include "test.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <openssl/evp.h>
 
 #include "cleanup.h"
+#include "fd.h"
 #include "golden.h"
 #include "hex.h"
 
@@ -22,6 +24,14 @@ struct json_object *golden_load(const char *name)
 	if (!o)
 		fail_msg("%s: cannot be read", path);
 	return o;
+}
+
+uint8_t *golden_file(const char *name, const char *file, size_t *ret_size)
+{
+	char path[256], *data = NULL;
+
+	(void)snprintf(path, sizeof(path), DATA "/%s/%s", name, file);
+	return file_read(AT_FDCWD, path, 1 << 20, &data, ret_size) < 0 ? NULL : (uint8_t *)data;
 }
 
 static int compare(const void *a, const void *b)

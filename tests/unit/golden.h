@@ -29,6 +29,8 @@ uint64_t golden_u64_or_zero(struct json_object *o, const char *path);
 bool golden_flag(struct json_object *o, const char *path);
 /* Hexadecimal text; allocated. */
 uint8_t *golden_hex(struct json_object *o, const char *path, size_t *ret_size);
+/* Another file of the case, whole; allocated. NULL if it is not there. */
+uint8_t *golden_file(const char *name, const char *file, size_t *ret_size);
 /* A key, hexadecimal as well. */
 struct secret *golden_secret(const char *hex);
 

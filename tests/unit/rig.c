@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hex.h"
+#include "layer-crypt.h"
 #include "layer-verity.h"
 #include "memory-vdev.h"
 #include "overflow.h"
@@ -158,6 +159,17 @@ static void rig_report(void *userdata, const struct damage *damage)
 		rig->damage = *damage;
 }
 
+static int rig_ivs(void *userdata, const struct layer *layer, uint64_t sector, size_t n,
+	uint8_t *ret, size_t stride)
+{
+	const struct rig *rig = userdata;
+	uint64_t first = sector / (crypt_fields(layer)->sector_size / SECTOR_SIZE);
+
+	for (size_t i = 0; i < n; i++)
+		memcpy(ret + i * stride, rig->ivs + (first + i) * rig->iv_size, rig->iv_size);
+	return 0;
+}
+
 int rig_open(struct rig *rig, enum filter_mode mode, struct diag *diag)
 {
 	for (size_t i = 0; i < rig->n_layers; i++) {
@@ -167,6 +179,7 @@ int rig_open(struct rig *rig, enum filter_mode mode, struct diag *diag)
 			.mode = mode,
 			.threads = rig->threads,
 			.key = rig_key,
+			.ivs = rig->ivs ? rig_ivs : NULL,
 			.report = rig_report,
 			.userdata = rig,
 			.journal = { l->free_section, l->commit_seq },

@@ -30,6 +30,9 @@ struct rig {
 	} keys[RIG_LAYERS];
 	size_t n_keys;
 	unsigned threads;
+	/* Random IVs of the units in order, for a crypt layer with integrity=; NULL: getrandom. */
+	const uint8_t *ivs;
+	size_t iv_size;
 	/* What was reported. */
 	unsigned n_damages;
 	struct damage damage; /* the first */
