@@ -6,7 +6,7 @@ import fnmatch
 import house
 
 # These cannot have a comment, or must be byte for byte what they are.
-WITHOUT = ["LICENSE", "*.json", "*/corpus/*", "tests/golden/generator/*", "*.img", "*.zst",
+WITHOUT = ["LICENSE", "*.json", "*/corpus/*", "tests/golden/generator/*", "*.img", "*.bin", "*.zst",
            "tests/golden/plan/*"]
 
 faults = []
