@@ -74,6 +74,13 @@ with tempfile.TemporaryDirectory(prefix="dmstack-examples-") as scratch:
         conf.parent.mkdir(parents=True)
         conf.write_text(block.replace("b2…", "b2" * 32), encoding="utf-8")
         run("dmstack.conf(5)", f"dmstack check --root conf{number}", scratch)
+    wrong, said = blocks("man/dmstack.conf.5.scd", "# DIAGNOSTICS", 2)
+    conf = scratch / "wrong/etc/dmstack.conf"
+    conf.parent.mkdir(parents=True)
+    conf.write_text(wrong, encoding="utf-8")
+    (scratch / "said").write_text(said, encoding="utf-8")
+    run("dmstack.conf(5)", "! dmstack check --root wrong 2>really && "
+        "sed 's/^dmstack: //' really | diff said -", scratch)
     for block in blocks("man/dmstack-manifest.5.scd", "# EXAMPLE", 1):
         manifest = scratch / "manifest/etc/dmstack.d/root.json"
         manifest.parent.mkdir(parents=True)
