@@ -33,6 +33,8 @@ void cmdline_done(struct cmdline *cmdline)
 		free(cmdline->stacks[i]);
 	free(cmdline->devices);
 	free(cmdline->stacks);
+	free(cmdline->root);
+	free(cmdline->usr);
 	*cmdline = (struct cmdline){};
 }
 
@@ -174,6 +176,27 @@ static const struct {
 	{ ".timeout", set_timeout },
 };
 
+static int set_text(char **to, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*to);
+	*to = copy;
+	return 0;
+}
+
+static int parse_foreign_word(struct cmdline *c, const char *word)
+{
+	const char *root = startswith(word, "root=");
+	const char *usr = startswith(word, "mount.usr=");
+
+	if (root)
+		return set_text(&c->root, root);
+	return usr ? set_text(&c->usr, usr) : 0;
+}
+
 static int parse_word(struct cmdline *c, char *word, bool in_initrd, struct diag *diag)
 {
 	const char *rest = startswith(word, "rd.");
@@ -182,7 +205,7 @@ static int parse_word(struct cmdline *c, char *word, bool in_initrd, struct diag
 
 	/* "dmstackfoo" belongs to somebody else; "dmstack-foo" or "dmstack_foo" is a slip. */
 	if (!key || !strchr("=.-_", *key))
-		return 0;
+		return parse_foreign_word(c, word);
 	/* A "=" may be missing: then there is no value. */
 	value = strchr(word, '=');
 	if (value)

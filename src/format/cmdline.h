@@ -31,6 +31,9 @@ struct cmdline {
 	size_t n_devices;
 	char **stacks;
 	size_t n_stacks;
+	/* Words of systemd's that tell where root and /usr are; the last of each counts. */
+	char *root; /* root=, as given; NULL: not there */
+	char *usr;  /* mount.usr= */
 };
 
 void cmdline_done(struct cmdline *cmdline);
