@@ -119,12 +119,26 @@ static void put_mount_section(struct buf *buf, const struct mount *m)
 		buf_puts(buf, "\nType=");
 		unit_value_puts(buf, hint->type);
 	}
-	const bool add_ro = m->read_only && !options_have(m->options, "ro");
+	/* systemd itself looks for the last two, when it orders the mount. */
+	const struct {
+		const char *word;
+		bool wanted;
+	} more[] = {
+		{ "ro", m->read_only },
+		{ "nofail", m->layer->common.nofail },
+		{ "_netdev", m->layer->common.netdev },
+	};
+	const char *before = *m->options ? "," : "\nOptions=";
 
-	if (*m->options || add_ro) {
+	if (*m->options) {
 		buf_puts(buf, "\nOptions=");
 		unit_value_puts(buf, m->options);
-		buf_puts(buf, !add_ro ? "" : *m->options ? ",ro" : "ro");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
+		if (!more[i].wanted || options_have(m->options, more[i].word))
+			continue;
+		buf_printf(buf, "%s%s", before, more[i].word);
+		before = ",";
 	}
 	buf_putc(buf, '\n');
 }

@@ -151,6 +151,15 @@ static int top_resolve(
 	return top_check(top, tops, diag);
 }
 
+/* Without timeout= the bootstrap phase leaves it to DefaultDeviceTimeoutSec= of systemd. */
+static bool layer_bounds_wait(const struct layer *layer)
+{
+	const int i = field_find(layer_common_fields, layer_n_common_fields, "timeout");
+
+	return layer->common.phase != PHASE_BOOTSTRAP ||
+	       (i >= 0 && layer->common_set & UINT64_C(1) << i);
+}
+
 static int waits_add(struct units *u, const struct layer *layer, const struct devref *ref)
 {
 	if (u->n_waits == u->space) {
@@ -235,23 +244,26 @@ static void waits_add_units(struct units *u)
 	wait_add_unit(u, wait);
 }
 
-/* The sum of what its layers may take; without end only where a person is asked. */
+/*
+ * In the bootstrap phase the services have their own limits and their failure ends the wait. The
+ * sealed phase relies on no other unit: the sum of what the layers may take.
+ */
 static uint64_t top_timeout(const struct top *top)
 {
 	uint64_t sum = 0;
 
+	if (top->layer->common.phase == PHASE_BOOTSTRAP)
+		return UINT64_MAX;
 	for (size_t i = 0; i < top->n_layers; i++) {
 		const struct layer *layer = top->layers[i];
 		bool physical = false;
 
 		for (size_t j = 0; j < layer->n_devices; j++)
 			physical |= !layer->devices[j].layer;
-		if (layer->key.kind == KEYREF_ASK ||
-			(physical && layer->common.timeout_usec == UINT64_MAX))
-			return UINT64_MAX;
 		if (add_overflows(sum, LAYER_START_TIMEOUT_SEC * USEC_PER_SEC, &sum) ||
-			(physical && add_overflows(sum, layer->common.timeout_usec, &sum)))
-			return UINT64_MAX;
+			(physical && add_overflows(sum,
+					     wait_bound(layer->common.timeout_usec, layer), &sum)))
+			return UINT64_MAX - 1;
 	}
 	return sum;
 }
@@ -301,7 +313,7 @@ static int layer_add_units(struct units *u, const struct layer *layer, bool top)
 	buf_reset(&u->instance);
 	unit_name_escape(&u->instance, layer->name);
 	unit_service_add(u, layer, top);
-	for (size_t i = 0; i < layer->n_devices; i++) {
+	for (size_t i = 0; layer_bounds_wait(layer) && i < layer->n_devices; i++) {
 		const struct layer_device *device = &layer->devices[i];
 
 		if (device->layer || devref_is_file(&device->ref))
