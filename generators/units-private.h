@@ -18,7 +18,6 @@ struct units {
 	struct device_wait *waits;
 	size_t n_waits;
 	size_t space;
-	unsigned folders; /* bit n: made already, see units.c */
 };
 
 /* dmstack@NAME.service, blockdev@PATH.target, PATH.device. The names were checked before. */

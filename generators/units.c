@@ -27,21 +27,6 @@ struct top {
 	bool whole;
 };
 
-enum folder {
-	FOLDER_TARGET_REQUIRES,
-	FOLDER_TARGET_WANTS,
-	FOLDER_REMOTE_REQUIRES,
-	FOLDER_REMOTE_WANTS,
-	_FOLDER_MAX,
-};
-
-static const char *const folders[_FOLDER_MAX] = {
-	[FOLDER_TARGET_REQUIRES] = "dmstack.target.requires",
-	[FOLDER_TARGET_WANTS] = "dmstack.target.wants",
-	[FOLDER_REMOTE_REQUIRES] = "remote-dmstack.target.requires",
-	[FOLDER_REMOTE_WANTS] = "remote-dmstack.target.wants",
-};
-
 void put_service(struct buf *buf, const char *name)
 {
 	buf_puts(buf, "dmstack@");
@@ -268,42 +253,52 @@ static uint64_t top_timeout(const struct top *top)
 	return sum;
 }
 
-/* Asking for the device, or mounting it, asks for the stack. */
+/*
+ * Asking for the device, or mounting it, asks for the stack. A setting does what a link in a
+ * .requires folder would do, at half the cost, since the file is there for the time limit anyway;
+ * the same holds for the targets.
+ */
 static void top_add_device(struct units *u, const struct top *top)
 {
 	const struct layer *sealed =
 		top->layer->common.phase != PHASE_BOOTSTRAP ? top->layer : NULL;
-	struct unit_tree *tree = u->tree;
-	const char *device;
 	struct buf *buf;
 
 	buf_reset(&u->settings);
-	put_mapper_unit(&u->settings, "", top->name, ".device");
-	device = buf_str(&u->settings);
-	unit_tree_add_folder(tree, UNIT_PLACE_NORMAL, "%s.requires", device);
-	unit_tree_add_link(tree, UNIT_PLACE_NORMAL, UNIT_DIR "/dmstack@.service",
-		"%s.requires/dmstack@%s.service", device, buf_str(&u->instance));
-	unit_tree_add_folder(tree, UNIT_PLACE_NORMAL, "%s.d", device);
-	buf = unit_tree_add_file(tree, UNIT_PLACE_NORMAL, "%s.d/40-dmstack.conf", device);
-	buf_puts(buf, GENERATED_HEAD);
+	put_mapper_unit(&u->settings, "", top->name, ".device.d");
+	unit_tree_add_folder(u->tree, UNIT_PLACE_NORMAL, "%s", buf_str(&u->settings));
+	buf = unit_tree_add_file(
+		u->tree, UNIT_PLACE_NORMAL, "%s/40-dmstack.conf", buf_str(&u->settings));
+	buf_puts(buf, GENERATED_HEAD "Requires=");
+	put_service(buf, top->name);
+	buf_putc(buf, '\n');
 	put_timeout(buf, top_timeout(top), sealed);
-	unit_tree_end_file(tree);
+	unit_tree_end_file(u->tree);
 }
 
-static void top_add_target(struct units *u, const struct top *top)
+/* What comes up at boot without being asked for. */
+static void tops_add_target(struct units *u, const struct top *tops, size_t n_tops, bool remote)
 {
-	const struct layer_common *common = &top->layer->common;
-	const enum folder folder =
-		(common->netdev ? FOLDER_REMOTE_REQUIRES : FOLDER_TARGET_REQUIRES) +
-		(common->nofail ? 1U : 0U);
+	const char *target = remote ? "remote-dmstack.target" : "dmstack.target";
+	struct buf *buf = NULL;
 
-	if (common->noauto)
-		return;
-	if (!(u->folders & 1U << folder))
-		unit_tree_add_folder(u->tree, UNIT_PLACE_NORMAL, "%s", folders[folder]);
-	u->folders |= 1U << folder;
-	unit_tree_add_link(u->tree, UNIT_PLACE_NORMAL, UNIT_DIR "/dmstack@.service",
-		"%s/dmstack@%s.service", folders[folder], buf_str(&u->instance));
+	for (size_t i = 0; i < n_tops; i++) {
+		const struct layer_common *common = tops[i].whole ? &tops[i].layer->common : NULL;
+
+		if (!common || common->noauto || common->netdev != remote)
+			continue;
+		if (!buf) {
+			unit_tree_add_folder(u->tree, UNIT_PLACE_NORMAL, "%s.d", target);
+			buf = unit_tree_add_file(
+				u->tree, UNIT_PLACE_NORMAL, "%s.d/50-dmstack.conf", target);
+			buf_puts(buf, GENERATED_HEAD);
+		}
+		buf_puts(buf, common->nofail ? "Wants=" : "Requires=");
+		put_service(buf, tops[i].name);
+		buf_putc(buf, '\n');
+	}
+	if (buf)
+		unit_tree_end_file(u->tree);
 }
 
 static int layer_add_units(struct units *u, const struct layer *layer, bool top)
@@ -353,12 +348,11 @@ static int tops_add_units(struct units *u, const struct top *tops, size_t n_tops
 	for (size_t i = 0; i < n_tops; i++) {
 		if (!tops[i].whole)
 			continue;
-		buf_reset(&u->instance);
-		unit_name_escape(&u->instance, tops[i].name);
 		top_add_device(u, &tops[i]);
-		top_add_target(u, &tops[i]);
 		unit_mount_add(u, tops[i].layer);
 	}
+	tops_add_target(u, tops, n_tops, false);
+	tops_add_target(u, tops, n_tops, true);
 	waits_add_units(u);
 	return buf_error(&u->instance);
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs the generator on one case and compares what it leaves with what is expected.
 
-    run-case.py GENERATOR CASE-DIR UNIT-DIR
+    run-case.py GENERATOR CASE-DIR
 
 A case is a folder with dmstack.conf, manifests and the kernel command line; each may be missing.
 host.expected and initrd.expected tell exit code, log, files and links as one text. With
@@ -30,21 +30,21 @@ def describe(folder):
     return "".join(lines)
 
 
-def run(generator, case, unit_dir, initrd):
+def run(generator, case, initrd):
     with tempfile.TemporaryDirectory(prefix="dmstack-golden-") as name:
         folder = pathlib.Path(name)
         result = generator_case.run(generator, case, folder, initrd)
         if result.stdout:
             sys.exit(f"the generator printed to stdout: {result.stdout}")
         text = f"exit {result.returncode}\n{result.stderr}{describe(folder)}"
-        return text.replace(str(folder), "@CASE@").replace(unit_dir + "/", "@UNITS@/")
+        return text.replace(str(folder), "@CASE@")
 
 
 def main():
-    generator, case, unit_dir = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
+    generator, case = sys.argv[1], pathlib.Path(sys.argv[2])
     faults = 0
     for where in ("host", "initrd"):
-        text = run(generator, case, unit_dir, where == "initrd")
+        text = run(generator, case, where == "initrd")
         path = case / f"{where}.expected"
         if os.environ.get("DMSTACK_UPDATE_GOLDEN") == "1":
             path.write_text(text)
