@@ -14,7 +14,7 @@
 #include "parse.h"
 #include "utf8.h"
 
-#define CMDLINE_SIZE_MAX (64U * 1024U)
+#define CMDLINE_SIZE_MAX ((size_t)64 << 10)
 #define CMDLINE_LIST_MAX 256U
 
 static void cmdline_device_done(struct cmdline_device *device)

@@ -11,7 +11,7 @@
 #include "stack.h"
 
 #define CONF_LINE_MAX	4096U
-#define CONF_SIZE_MAX	(16U * 1024U * 1024U)
+#define CONF_SIZE_MAX	((size_t)16 << 20)
 #define CONF_LAYERS_MAX 10000U
 
 /* A line of type "manifest". All texts are valid during the call only. */

@@ -14,7 +14,7 @@
 #include "fd.h"
 #include "log.h"
 
-#define TEMPLATE_SIZE_MAX (1024U * 1024U)
+#define TEMPLATE_SIZE_MAX ((size_t)1 << 20)
 #define DIRECTIVE_MAX	  64U
 
 /* What a directive asks for: a type, or the options of every layer. */

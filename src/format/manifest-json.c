@@ -151,7 +151,7 @@ int json_read(const char *text, size_t size, const char *file, struct json_objec
 
 	if (size > MANIFEST_SIZE_MAX) {
 		(void)diag_at(diag, -EINVAL, "%s", file);
-		return diag_set(diag, -EINVAL, "larger than %u bytes", MANIFEST_SIZE_MAX);
+		return diag_set(diag, -EINVAL, "larger than %zu bytes", MANIFEST_SIZE_MAX);
 	}
 	r = json_scan(text, size, file, diag);
 	if (r < 0)

@@ -10,7 +10,7 @@
 #include "stack.h"
 
 #define MANIFEST_VERSION       1U
-#define MANIFEST_SIZE_MAX      (1024U * 1024U)
+#define MANIFEST_SIZE_MAX      ((size_t)1 << 20)
 #define MANIFEST_LAYERS_MAX    64U
 #define MANIFEST_ARTIFACTS_MAX 256U
 #define MANIFEST_TEXT_MAX      4096U

@@ -202,7 +202,7 @@ int parse_usec(const char *word, uint64_t *ret)
 }
 
 /* The groups of a UUID, in bytes. */
-static const uint8_t uuid_groups[] = { 4, 2, 2, 2, 6 };
+static const size_t uuid_groups[] = { 4, 2, 2, 2, 6 };
 
 int parse_uuid(const char *word, uint8_t ret[16])
 {

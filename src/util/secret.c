@@ -12,7 +12,7 @@
 #include "overflow.h"
 #include "secret.h"
 
-#define SECRET_SIZE_MAX (1024U * 1024U)
+#define SECRET_SIZE_MAX ((size_t)1 << 20)
 
 struct secret {
 	uint8_t *bytes;
