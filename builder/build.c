@@ -13,6 +13,7 @@
 #include "fd.h"
 #include "file-digest.h"
 #include "filter.h"
+#include "in-place.h"
 #include "interrupt.h"
 #include "layer-integrity.h"
 #include "pipeline.h"
@@ -128,7 +129,8 @@ static int open_folder(struct build *b, struct diag *diag)
 		return 0;
 	r = refuse_existing(b, b->manifest_name, diag);
 	for (size_t i = 0; r >= 0 && i < b->layout->n_artifacts; i++)
-		r = refuse_existing(b, b->layout->artifacts[i].file, diag);
+		if (!b->layout->artifacts[i].in_place)
+			r = refuse_existing(b, b->layout->artifacts[i].file, diag);
 	return r;
 }
 
@@ -137,9 +139,13 @@ static int open_files(struct build *b, struct diag *diag)
 	int r;
 
 	r = vdev_file_open(AT_FDCWD, b->args->input, 0, &b->input, diag);
-	for (size_t i = 0; r >= 0 && i < b->layout->n_artifacts; i++)
-		r = vdev_file_create(b->dir_fd, b->layout->artifacts[i].file,
-			b->layout->artifacts[i].bytes, IMAGE_MODE, &b->files[i], diag);
+	for (size_t i = 0; r >= 0 && i < b->layout->n_artifacts; i++) {
+		const struct artifact *a = &b->layout->artifacts[i];
+
+		r = a->in_place ? vdev_file_keep(b->dir_fd, a->file, &b->files[i], diag)
+				: vdev_file_create(b->dir_fd, a->file, a->bytes, IMAGE_MODE,
+					  &b->files[i], diag);
+	}
 	return r;
 }
 
@@ -224,6 +230,10 @@ static int describe_artifacts(const struct build *b, struct manifest *meta, stru
 		to->bytes = a->bytes;
 		if (!to->file || !to->layer || !to->role)
 			return -ENOMEM;
+		/* The root hash says what the data are, and reading them again would take longer. */
+		if (a->in_place && in_place_has_tree(b->recipe))
+			continue;
+		to->has_sha256 = true;
 		r = file_sha256(vdev_file_fd(b->files[i]), a->bytes, &interrupted, to->sha256);
 		if (r < 0)
 			return diag_set(diag, r, "cannot read %s again: %s", a->file, strerror(-r));
@@ -240,6 +250,8 @@ static int publish_images(struct build *b, struct diag *diag)
 		return diag_set(
 			diag, -errno, "cannot replace %s: %s", b->manifest_name, strerror(errno));
 	for (; b->n_published < b->layout->n_artifacts; b->n_published++) {
+		if (b->layout->artifacts[b->n_published].in_place)
+			continue;
 		r = interrupted ? -ECANCELED
 				: vdev_file_publish(b->files[b->n_published], b->args->force, diag);
 		if (r < 0)
@@ -265,7 +277,8 @@ static int publish(struct build *b, const struct manifest *meta, struct diag *di
 				diag, r, "cannot write %s: %s", b->manifest_name, strerror(-r));
 	}
 	for (size_t i = 0; r < 0 && i < b->n_published; i++)
-		(void)unlinkat(b->dir_fd, b->layout->artifacts[i].file, 0);
+		if (!b->layout->artifacts[i].in_place)
+			(void)unlinkat(b->dir_fd, b->layout->artifacts[i].file, 0);
 	return r;
 }
 

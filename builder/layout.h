@@ -15,6 +15,7 @@ struct artifact {
 	size_t role;  /* index into the type's roles */
 	char *file;   /* NAME.ROLE.img; owned */
 	uint64_t bytes;
+	bool in_place; /* the input itself: neither written nor published */
 };
 
 struct layout {

@@ -51,10 +51,16 @@ static int file_read_range(struct vdev *v, void *ret, uint64_t len, uint64_t off
 	return 0;
 }
 
+/* What is written is what the file has. */
+static int keep_write(struct vdev *v, const void *data, uint64_t len, uint64_t offset)
+{
+	return 0;
+}
+
 static bool file_is_hole(struct vdev *v, uint64_t len, uint64_t offset, uint64_t *ret_len)
 {
 	struct vdev_file *f = vdev_file(v);
-	off_t data, hole;
+	off_t data;
 
 	*ret_len = len;
 	if (offset >= f->data_bytes)
@@ -70,9 +76,10 @@ static bool file_is_hole(struct vdev *v, uint64_t len, uint64_t offset, uint64_t
 		*ret_len = align_down_u64((uint64_t)data - offset, v->block_size);
 		return true;
 	}
-	hole = lseek(f->file.fd, data, SEEK_HOLE);
-	if (hole > 0 && (uint64_t)hole < offset + len)
-		*ret_len = MIN(len, align_up_u64((uint64_t)hole - offset, v->block_size));
+	/*
+	 * Not SEEK_HOLE: tmpfs walks over every page up to the next hole, for each chunk anew, and a
+	 * chunk that has some data is looked at for zeros anyway.
+	 */
 	return false;
 }
 
@@ -87,6 +94,13 @@ static void file_free(struct vdev *v)
 
 static const struct vdev_ops artifact_ops = {
 	.write = file_write,
+	.read = file_read_range,
+	.is_hole = file_is_hole,
+	.free = file_free,
+};
+
+static const struct vdev_ops keep_ops = {
+	.write = keep_write,
 	.read = file_read_range,
 	.is_hole = file_is_hole,
 	.free = file_free,
@@ -189,6 +203,16 @@ int vdev_file_open(
 	v->size_bytes = size_bytes ? size_bytes : align_up_u64(f->data_bytes, FILE_BLOCK_SIZE);
 	*ret = take_ptr(v);
 	return 0;
+}
+
+int vdev_file_keep(int dir_fd, const char *path, struct vdev **ret, struct diag *diag)
+{
+	int r;
+
+	r = vdev_file_open(dir_fd, path, 0, ret, diag);
+	if (r >= 0)
+		(*ret)->ops = &keep_ops;
+	return r;
 }
 
 int vdev_file_fd(const struct vdev *v)

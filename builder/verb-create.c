@@ -8,6 +8,7 @@
 
 #include "build.h"
 #include "fs-probe.h"
+#include "in-place.h"
 #include "json-text.h"
 #include "layer-verity.h"
 #include "log.h"
@@ -23,7 +24,7 @@ struct create_opts {
 	uint64_t device_size, align;
 	const char *mount, *phase, *fail, *seed;
 	uint64_t generation, threads;
-	bool json, quiet, dry_run, force;
+	bool json, quiet, dry_run, force, in_place;
 };
 
 #define OPTION(n, k, member, ...)                                                                  \
@@ -53,6 +54,8 @@ static const struct option_def options[] = {
 		.help = "make the data image exactly so large"),
 	OPTION("align", OPTION_SIZE, align, .arg = "BYTES",
 		.help = "round the data image up to a multiple (default 4096)"),
+	OPTION("data-in-place", OPTION_FLAG, in_place,
+		.help = "the input is the data image: write only tree, tags and parity"),
 	OPTION("mount", OPTION_STRING, mount, .letter = 'm', .arg = "WHERE[:TYPE[:OPTIONS]]",
 		.help = "how the target mounts it"),
 	OPTION("generation", OPTION_U64, generation, .arg = "N", .help = "the rollback number"),
@@ -259,7 +262,7 @@ static void json_artifacts(const struct manifest *m, const struct recipe *recipe
 		json_member(buf, "layer", layer->name);
 		json_member(buf, "role", layer->type->roles[a->role].name);
 		json_member_u64(buf, "bytes", a->bytes);
-		if (i < m->n_artifacts) {
+		if (i < m->n_artifacts && m->artifacts[i].has_sha256) {
 			json_name(buf, "sha256");
 			buf_putc(buf, '"');
 			buf_hex(buf, m->artifacts[i].sha256, sizeof(m->artifacts[i].sha256));
@@ -305,7 +308,9 @@ static int create_stack(const struct create_opts *o, struct keystore *keys,
 	_cleanup_(manifest_freep) struct manifest *m = NULL;
 	_cleanup_(layout_done) struct layout layout = {};
 	struct layout_args layout_args = {
-		.align = o->align ?: ALIGN_DEFAULT,
+		.align = o->align
+				 ?: o->in_place ? SECTOR_SIZE
+						: ALIGN_DEFAULT,
 		.device_bytes = o->device_size,
 	};
 	struct build_args build_args = {
@@ -323,6 +328,14 @@ static int create_stack(const struct create_opts *o, struct keystore *keys,
 		r = check_fs(&fs, layout_args.input_bytes, recipe, diag);
 	if (r >= 0)
 		r = layout_init(&layout, recipe, &layout_args, diag);
+	if (r >= 0 && o->in_place)
+		r = in_place_prepare(&layout, recipe,
+			&(struct in_place_args){
+				.input = o->input,
+				.input_bytes = layout_args.input_bytes,
+				.output = o->output,
+			},
+			diag);
 	if (r >= 0)
 		r = make_manifest(o, &fs, recipe, &m, diag);
 	if (r >= 0 && !o->dry_run)

@@ -222,7 +222,7 @@ static void put_mount(struct json_writer *w)
 
 static void put_artifacts(struct json_writer *w)
 {
-	static const char *const required[] = { "file", "device", "bytes", "sha256", NULL };
+	static const char *const required[] = { "file", "device", "bytes", NULL };
 
 	json_write_open(w, "artifacts", '{');
 	json_write_text(w, "type", "array");

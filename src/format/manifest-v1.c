@@ -238,6 +238,7 @@ static int v1_set_artifact(
 	if (!artifact->file || !artifact->layer || !artifact->role)
 		return -ENOMEM;
 	artifact->bytes = image->bytes;
+	artifact->has_sha256 = true;
 	if (strlen(image->sha256) != 2 * sizeof(artifact->sha256) ||
 		hex_decode(image->sha256, artifact->sha256, sizeof(artifact->sha256)) < 0)
 		return json_fail(root, "images.data.sha256", "must be 64 hexadecimal digits");

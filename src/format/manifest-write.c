@@ -161,9 +161,11 @@ static int write_artifact(struct json_writer *w, const struct manifest_artifact 
 	buf_printf(&text, "%s.%s", artifact->layer, artifact->role);
 	json_write_text(w, "device", buf_str(&text));
 	json_write_u64(w, "bytes", artifact->bytes);
-	buf_reset(&text);
-	buf_hex(&text, artifact->sha256, sizeof(artifact->sha256));
-	json_write_text(w, "sha256", buf_str(&text));
+	if (artifact->has_sha256) {
+		buf_reset(&text);
+		buf_hex(&text, artifact->sha256, sizeof(artifact->sha256));
+		json_write_text(w, "sha256", buf_str(&text));
+	}
 	json_write_close(w, '}');
 	return buf_error(&text);
 }

@@ -162,9 +162,10 @@ static int read_artifact(
 	r = json_need_u64(at, "bytes", &artifact->bytes);
 	if (r < 0)
 		return r;
-	r = json_need_text(at, "sha256", &text);
-	if (r < 0)
+	r = json_get_text(at, "sha256", &text);
+	if (r <= 0)
 		return r;
+	artifact->has_sha256 = true;
 	if (strlen(text) != 2 * sizeof(artifact->sha256) ||
 		hex_decode(text, artifact->sha256, sizeof(artifact->sha256)) < 0)
 		return json_fail(at, "sha256", "must be 64 hexadecimal digits");

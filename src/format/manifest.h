@@ -21,6 +21,7 @@ struct manifest_artifact {
 	char *layer; /* the layer whose device it is ... */
 	char *role;  /* ... and in which role */
 	uint64_t bytes;
+	bool has_sha256;
 	uint8_t sha256[32];
 };
 
