@@ -379,7 +379,8 @@ int stack_order(const struct stack *stack, struct layer *top, struct layer ***re
 		return -ENOMEM;
 	clear_marks(stack);
 	walk_run(&w, top, order_append, &order);
-	*ret = order.layers;
+	/* Most stacks are small beside the configuration, and callers keep many of them. */
+	*ret = reallocarray(order.layers, order.n, sizeof(struct layer *)) ?: order.layers;
 	*ret_n = order.n;
 	return 0;
 }
