@@ -82,6 +82,13 @@ class StackCase(unittest.TestCase):
                              f"{args}\nstdout: {proc.stdout}\nstderr: {proc.stderr}")
         return proc
 
+    def program_for_others(self):
+        """Puts the program where those who may not enter the build folder find it."""
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="dmstack-program-"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        folder.chmod(0o755)
+        self.program = shutil.copy(self.program, folder)
+
     def create(self, *args, name="root", expect=0, out=None, source=None, **kwargs):
         return self.run_build("create", "--input", source or self.input, "--output",
                               out or self.out, "--name", name, *args, expect=expect, **kwargs)

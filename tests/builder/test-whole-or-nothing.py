@@ -92,6 +92,8 @@ class WholeOrNothing(stackcase.StackCase):
     def test_folder_without_permission(self):
         if os.geteuid() == 0:
             # Root may write anywhere, so somebody else is asked to.
+            self.program_for_others()
+
             def drop():
                 os.setgroups([])
                 os.setgid(65534)
@@ -115,6 +117,7 @@ class WholeOrNothing(stackcase.StackCase):
             os.setgid(65534)
             os.setuid(65534)
 
+        self.program_for_others()
         os.chmod(self.dir, 0o777)
         self.create("--stack", "verity-only", preexec_fn=drop)
         self.run_build("verify", self.out / "root.json", preexec_fn=drop)
