@@ -129,7 +129,7 @@ no_failed_units() {
 
 # check_root NAME TYPES: what holds for every root on a stack.
 check_root() {
-	check "the root is on $1" root_is "/dev/mapper/$1"
+	check "the root is on /dev/mapper/$1" root_is "/dev/mapper/$1"
 	check "the layers are $2" is "$(types_below "$(basename "$(realpath "/dev/mapper/$1")")")" "$2"
 	check "no unit failed" no_failed_units
 }

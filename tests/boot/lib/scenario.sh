@@ -17,6 +17,7 @@ scenario_defaults() {
 	LAYERS=()
 	KEYS=()
 	MOUNT=/
+	HOST_KNOWS=no
 	READ_ONLY=no
 	BOOTS=1
 	CMDLINE=
@@ -115,6 +116,12 @@ stack_create() {
 	cp "$work/$name/$name.json" "$manifest_place/"
 }
 
+# host_knows NAME: the booted system has the manifest, too, so that its generator sees the stack.
+host_knows() {
+	mkdir -p "$work/initrd/dmstack-test/run/dmstack.d"
+	cp "$manifest_place/$1.json" "$work/initrd/dmstack-test/run/dmstack.d/"
+}
+
 # prepare_default: the root stack as STACK or LAYERS and KEYS describe it, else a plain root.
 prepare_default() {
 	local layer key arguments=()
@@ -131,7 +138,8 @@ prepare_default() {
 	[ -z "$STACK" ] || arguments+=(--stack "$STACK")
 	for layer in "${LAYERS[@]}"; do arguments+=(--layer "$layer"); done
 	[ -z "$MOUNT" ] || arguments+=(--mount "$MOUNT")
-	stack_create "$boot_work/root.$FS" "$NAME" "${arguments[@]}"
+	stack_create "$boot_work/root.$FS" "$NAME" "${arguments[@]}" || return 1
+	[ "$HOST_KNOWS" = no ] || host_knows "$NAME"
 }
 
 # scenario_initrd BOOT: base, dmstack and this scenario's own files, one archive after another.

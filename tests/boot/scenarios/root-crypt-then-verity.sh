@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC2034,SC2054,SC2153,SC2154
+TITLE="read-only root on verity over crypt"
+FS=squashfs
+STACK=crypt-then-verity
+KEYS=(root:64)
+TYPES="verity crypt"
+READ_ONLY=yes
+
+guest() {
+	guest_read_only
+}
