@@ -17,25 +17,17 @@ bool conf_word_is_none(const char *word)
 	return !word || streq(word, "-") || streq(word, "none");
 }
 
-static bool type_has_role(const struct layer_type *type, const char *name)
-{
-	for (size_t i = 0; i < type->n_roles; i++)
-		if (streq(name, type->roles[i].name))
-			return true;
-	return false;
-}
-
 static bool option_is_known(const char *name, const struct layer_type *type, bool manifest)
 {
 	if (field_find(layer_common_fields, layer_n_common_fields, name) >= 0)
 		return true;
 	/* A line of type manifest names devices of layers of any type. */
 	for (size_t i = 0; manifest && layer_types[i]; i++)
-		if (type_has_role(layer_types[i], name))
+		if (layer_type_find_role(layer_types[i], name) >= 0)
 			return true;
 	if (!type)
 		return false;
-	return streq(name, "key") || type_has_role(type, name) ||
+	return streq(name, "key") || layer_type_find_role(type, name) >= 0 ||
 	       field_find(type->fields, type->n_fields, name) >= 0;
 }
 

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "json-text.h"
 #include "json-writer.h"
 #include "utf8.h"
 
@@ -17,13 +18,7 @@ static void write_string(struct json_writer *w, const char *text)
 		w->buf->error = -EINVAL;
 		return;
 	}
-	buf_putc(w->buf, '"');
-	for (; *text != '\0'; text++) {
-		if (*text == '"' || *text == '\\')
-			buf_putc(w->buf, '\\');
-		buf_putc(w->buf, *text);
-	}
-	buf_putc(w->buf, '"');
+	json_text(w->buf, text);
 }
 
 static void write_indent(struct json_writer *w)

@@ -8,14 +8,6 @@
 
 #include "manifest-override.h"
 
-static bool type_has_role(const struct layer_type *type, const char *role)
-{
-	for (size_t i = 0; i < type->n_roles; i++)
-		if (streq(type->roles[i].name, role))
-			return true;
-	return false;
-}
-
 /* The layer on the physical data device: each layer comes behind those that it stands on. */
 static struct layer *find_base(const struct manifest *m)
 {
@@ -50,7 +42,7 @@ static int find_role(
 	for (size_t i = 0; i < m->n_layers; i++) {
 		const struct layer_device *device = layer_device(m->layers[i], role);
 
-		if (!type_has_role(m->layers[i]->type, role))
+		if (layer_type_find_role(m->layers[i]->type, role) < 0)
 			continue;
 		if (!device) {
 			without_device = m->layers[i];

@@ -9,18 +9,6 @@
 #include "hex.h"
 #include "manifest-internal.h"
 
-struct mount_hint *mount_hint_free(struct mount_hint *mount)
-{
-	if (!mount)
-		return NULL;
-	free(mount->where);
-	free(mount->type);
-	free(mount->options);
-	free(mount->options_sealed);
-	free(mount);
-	return NULL;
-}
-
 struct manifest *manifest_free(struct manifest *m)
 {
 	if (!m)

@@ -39,8 +39,6 @@ struct manifest {
 
 struct manifest *manifest_free(struct manifest *m);
 DEFINE_FREEP(struct manifest, manifest_free)
-struct mount_hint *mount_hint_free(struct mount_hint *mount);
-DEFINE_FREEP(struct mount_hint, mount_hint_free)
 
 /*
  * Reads a manifest; file is its name for messages. The layers are not finished: stack_link() does

@@ -121,7 +121,7 @@ int layer_new(
 	return 0;
 }
 
-static struct mount_hint *mount_hint_free(struct mount_hint *mount)
+struct mount_hint *mount_hint_free(struct mount_hint *mount)
 {
 	if (mount) {
 		free(mount->where);
@@ -153,7 +153,7 @@ struct layer *layer_free(struct layer *layer)
 	return NULL;
 }
 
-static int role_find(const struct layer_type *type, const char *name)
+int layer_type_find_role(const struct layer_type *type, const char *name)
 {
 	for (size_t i = 0; i < type->n_roles; i++)
 		if (streq(type->roles[i].name, name))
@@ -163,7 +163,7 @@ static int role_find(const struct layer_type *type, const char *name)
 
 int layer_set_device(struct layer *layer, const char *role, const char *device, struct diag *diag)
 {
-	int index = role_find(layer->type, role);
+	int index = layer_type_find_role(layer->type, role);
 	if (index < 0)
 		return diag_set(
 			diag, -EINVAL, "type %s has no device \"%s\"", layer->type->name, role);
@@ -221,7 +221,7 @@ int layer_set(struct layer *layer, const char *name, const char *value, struct d
 		return set_once(&layer_common_fields[i], (size_t)i, &layer->common,
 			&layer->common_set, value, diag);
 
-	if (value && role_find(layer->type, name) >= 0)
+	if (value && layer_type_find_role(layer->type, name) >= 0)
 		return layer_set_device(layer, name, value, diag);
 
 	return diag_set(

@@ -137,6 +137,9 @@ struct mount_hint {
 	char *options_sealed; /* may be NULL: then options */
 };
 
+struct mount_hint *mount_hint_free(struct mount_hint *mount);
+DEFINE_FREEP(struct mount_hint, mount_hint_free)
+
 struct layer {
 	char *name;
 	const struct layer_type *type;
@@ -165,6 +168,8 @@ struct layer {
 /* The table of types, NULL-terminated: layer-types.c. */
 extern const struct layer_type *const layer_types[];
 const struct layer_type *layer_type_find(const char *name);
+/* The index of the role with that name, or -ENOENT. */
+int layer_type_find_role(const struct layer_type *type, const char *name);
 
 /* -EINVAL: a name that is empty, too long, or has characters other than A-Za-z0-9#+-.:=@_ */
 int layer_name_check(const char *name, struct diag *diag) _must_check_;
