@@ -260,6 +260,24 @@ static int draft_randomize(struct draft *draft, const struct seed *seed, struct 
 	return 0;
 }
 
+/* All tags are computed here, so nothing may tell the kernel to compute or to ignore them. */
+static int check_integrity(const struct layer *layer, struct diag *diag)
+{
+	const struct integrity_fields *f;
+
+	if (layer->type != &layer_type_integrity)
+		return 0;
+	f = integrity_fields(layer);
+	if (f->mode == INTEGRITY_RECOVERY)
+		return diag_set(
+			diag, -EINVAL, "mode: recovery checks nothing, so no image is made for it");
+	if (f->recalculate || f->recalculate_reset)
+		return diag_set(diag, -EINVAL,
+			"integrity-recalculate: the image has all tags, and the "
+			"kernel would take any data while it computes them again");
+	return 0;
+}
+
 /* Hands the layers to the stack and links them. */
 static int draft_link(struct draft *draft, struct recipe *recipe, struct diag *diag)
 {
@@ -270,6 +288,8 @@ static int draft_link(struct draft *draft, struct recipe *recipe, struct diag *d
 
 		layer->generation = draft->args->generation;
 		r = layer_finish_create(layer, diag);
+		if (r >= 0)
+			r = check_integrity(layer, diag);
 		if (r < 0)
 			return diag_at(diag, r, "layer %s", layer->name);
 		r = stack_add(&recipe->stack, layer, diag);
