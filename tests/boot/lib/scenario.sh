@@ -22,7 +22,7 @@ scenario_defaults() {
 	BOOTS=1
 	CMDLINE=
 	DISKS=()
-	TIMEOUT=300
+	TIMEOUT=400
 	LOGLEVEL=5
 	TPM=no
 	TYPES=
@@ -174,7 +174,7 @@ scenario_initrd() {
 
 scenario_cmdline() {
 	echo "console=ttyS0 panic=-1 oops=panic loglevel=$LOGLEVEL printk.devkmsg=on mitigations=off" \
-		"systemd.show_status=0 systemd.gpt_auto=0 systemd.default_device_timeout_sec=60" \
+		"systemd.show_status=0 systemd.gpt_auto=0 systemd.default_device_timeout_sec=120" \
 		"$CMDLINE"
 }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC2034,SC2054,SC2153,SC2154
-TITLE="a poweroff takes a mounted stack down in order"
+TITLE="a poweroff takes mounted stacks down in order"
 LOGLEVEL=7
 
 prepare() {
@@ -10,21 +10,35 @@ prepare() {
 	small_fs "$work/data.ext4" 16
 	mapfile -t keys < <(key_arguments data)
 	stack_create "$work/data.ext4" data "${keys[@]}" --layer integrity --layer crypt \
-		--layer linear --layer verity
+		--layer linear --layer verity &&
+		stack_create "$work/data.ext4" written "${keys[@]}" --stack integrity-then-crypt
 }
 
 guest() {
-	check "the stack is up" systemctl is-active dmstack@data.service
-	check "it can be mounted" mount -o ro /dev/mapper/data /mnt
+	check "both stacks are up" systemctl is-active dmstack@data.service dmstack@written.service
+	check "the first can be mounted" mount -o ro /dev/mapper/data /mnt
+	check "the second can be mounted" mount /dev/mapper/written /srv
 	check "the layers are four" is \
 		"$(types_below "$(basename "$(realpath /dev/mapper/data)")")" \
 		"verity linear crypt integrity"
+	check "a file is written and not synchronized" sh -c 'head -c 1M /dev/zero | tr "\0" x >/srv/kept'
 	check "no unit failed" no_failed_units
 }
 
 after() {
-	host "the top layer was stopped" grep -aq 'Stopped.*dmstack@data\.service' \
-		"$work/journal-all.log" &&
-		host "the bottom layer was stopped" grep -aq \
-			'Stopped.*dmstack@data.*integrity\.service' "$work/journal-all.log"
+	local name
+	for name in data data.*integrity written written.*integrity; do
+		host "$name was stopped" grep -aq "Stopped dmstack@$name\\.service" \
+			"$work/journal-all.log" || return 1
+	done
+	# What the kernel wrote is sound to the builder, and a clean file system with the file in it.
+	mapfile -t keys < <(key_arguments data)
+	host "every tag is right" builder verify --no-digest "$work/written/written.json" \
+		"${keys[@]}" &&
+		host "it is extracted" builder extract "$work/written/written.json" "${keys[@]}" \
+			--output "$work/written.ext4" &&
+		host "the file system is clean" e2fsck -fn "$work/written.ext4" &&
+		host "the file is there" sh -c \
+			"[ \$(debugfs -R 'cat /kept' '$work/written.ext4' 2>/dev/null | tr -d x | wc -c) = 0 ] &&
+			[ \$(debugfs -R 'cat /kept' '$work/written.ext4' 2>/dev/null | wc -c) = 1048576 ]"
 }
