@@ -89,4 +89,8 @@ with tempfile.TemporaryDirectory(prefix="dmstack-examples-") as scratch:
         run("dmstack(8)", blocks("man/dmstack.8.scd", "# EXAMPLES", 3)[0].replace(
             "image", "manifest"), scratch)
         shutil.copytree(manifest.parent, scratch / "dmstack.d")
+    shutil.copy(scratch / "conf0/etc/dmstack.conf", scratch / "dmstack.conf")
+    for block in blocks("man/dmstack-generator.8.scd", "# EXAMPLES", 1):
+        block = block.replace("/usr/lib/systemd/system-generators/", "")
+        run("dmstack-generator(8)", block + "grep -q ^ok units/normal/dmstack.state", scratch)
 house.finish(faults, "examples")
