@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * libdevmapper, the kernel keyring and block devices without a kernel. Every call that would change
+ * something is written to a log, one line each, which a test compares as a whole: the order counts,
+ * and a call too many shows as well as a missing one.
+ *
+ *	create NAME UUID
+ *	load NAME rw|ro [secure] START LENGTH TARGET PARAMS
+ *	resume NAME UDEV-FLAGS
+ *	remove NAME
+ *	key+ TYPE DESCRIPTION BYTES	key- DESCRIPTION
+ */
+
+#include "buf.h"
+
+/* Forgets everything. */
+void fake_reset(void);
+/* The log so far. */
+const char *fake_log(void);
+void fake_log_clear(void);
+
+/* A device that a path leads to, with this content at its begin. */
+void fake_device(const char *path, unsigned minor, uint64_t sectors, const void *data, size_t size);
+/* A mapping that is there before. table: "TARGET PARAMS", or NULL for none. */
+void fake_mapping(const char *name, const char *uuid, uint64_t sectors, const char *table);
+/* A mapping's state, by name. */
+void fake_mapping_open(const char *name, int open_count);
+void fake_mapping_suspend(const char *name);
+bool fake_mapping_exists(const char *name);
+/* The next call of that kind ("create", "load", "resume", "remove", "key+") on it fails. */
+void fake_fail(const char *call, const char *name, int error);
+/* The same for two calls, whichever comes first. */
+void fake_fail_twice(const char *call, const char *name, int error, const char *other_call,
+	const char *other_name, int other_error);
+/* The kernel has no such target from now on. */
+void fake_without_target(const char *target);
+/* Keys that were added and not dropped. */
+unsigned fake_keys(void);
