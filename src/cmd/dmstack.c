@@ -1,21 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The activation tool: picks the verb, reads its options, and turns the result into an exit
- * status. What a verb returns is logged here and nowhere else.
+ * The activation tool: the table of its verbs.
  */
 
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-
-#include "cleanup.h"
-#include "interrupt.h"
-#include "log.h"
+#include "verb-main.h"
 #include "verbs.h"
-
-static const char program[] = "dmstack";
 
 static const struct verb *const verbs[] = {
 	&verb_attach,
@@ -26,89 +15,17 @@ static const struct verb *const verbs[] = {
 	&verb_check,
 };
 
-static void help(void)
-{
-	printf("%s VERB [OPTION...]\n\nActivate stacked device-mapper layers.\n\n", program);
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		printf("  %-10s%-8s%s\n", verbs[i]->name, verbs[i]->args ?: "", verbs[i]->summary);
-	printf("\n  -h, --help   this text; behind a verb: its options\n"
-	       "  --version    the version\n\n"
-	       "Exit status: 0 done; 1 failed; 2 wrong use.\n"
-	       "See dmstack(8).\n");
-}
-
-static const struct verb *verb_find(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-		if (streq(verbs[i]->name, name))
-			return verbs[i];
-	return NULL;
-}
-
-/* Keys pass through this process: no core file and no ptrace(2) by others. */
-static void process_harden(void)
-{
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	(void)setrlimit(RLIMIT_CORE, &(struct rlimit){});
-	(void)signal(SIGPIPE, SIG_IGN);
-}
-
-static int verb_run(const struct verb *verb, int argc, char **argv)
-{
-	_cleanup_(diag_done) struct diag diag = {};
-	_cleanup_free_ void *opts = calloc(1, verb->opts_size);
-	const char *const *args;
-	int r;
-
-	if (!opts)
-		return log_oom();
-	r = options_parse(verb, argc, argv, opts, &args, &diag);
-	if (r < 0) {
-		r = EXIT_USAGE;
-	} else if (r > 0) {
-		options_help(program, verb);
-		r = EXIT_DONE;
-	} else {
-		r = verb->run(opts, args, &diag);
-	}
-	options_done(verb, opts);
-
-	if (r < 0 || (r > 0 && diag.what))
-		(void)log_diag(r < 0 ? r : -EINVAL, &diag);
-	return r;
-}
+static const struct program program = {
+	.name = "dmstack",
+	.summary = "Activate stacked device-mapper layers",
+	.version = DMSTACK_VERSION,
+	.exit_status = "0 done; 1 failed; 2 wrong use",
+	.page = "dmstack(8)",
+	.verbs = verbs,
+	.n_verbs = ARRAY_SIZE(verbs),
+};
 
 int main(int argc, char **argv)
 {
-	const struct verb *verb;
-	int r;
-
-	log_setup(program, LOG_TARGET_STDERR);
-	process_harden();
-	interrupt_setup();
-
-	if (argc < 2) {
-		log_error("a verb is missing, see %s --help", program);
-		return EXIT_USAGE;
-	}
-	if (streq(argv[1], "--help") || streq(argv[1], "-h")) {
-		help();
-		return EXIT_DONE;
-	}
-	if (streq(argv[1], "--version")) {
-		printf("%s %s\n", program, DMSTACK_VERSION);
-		return EXIT_DONE;
-	}
-	verb = verb_find(argv[1]);
-	if (!verb) {
-		log_error("unknown verb \"%s\", see %s --help", argv[1], program);
-		return EXIT_USAGE;
-	}
-
-	r = verb_run(verb, argc - 1, argv + 1);
-	if (fflush(stdout) != 0 && r == 0) {
-		(void)log_error_errno(-errno, "standard output");
-		return EXIT_FAILED;
-	}
-	return r < 0 ? EXIT_FAILED : r;
+	return verb_main(&program, argc, argv);
 }
