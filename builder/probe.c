@@ -64,7 +64,7 @@ static int commit_seq(const uint8_t *sector, const uint64_t ids[INTEGRITY_COMMIT
 static bool entries_unused(const struct journal_shape *shape, const uint8_t *sector)
 {
 	for (uint32_t i = 0; i < shape->entries_per_sector; i++)
-		if (get_le32(sector + i * shape->entry_size + 4) != UINT32_MAX)
+		if (get_le32(sector + (size_t)i * shape->entry_size + 4) != UINT32_MAX)
 			return false;
 	return true;
 }

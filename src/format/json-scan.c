@@ -67,7 +67,7 @@ static int scan_refuse(const struct scan *s, const char *what, struct span word)
 
 static void skip_space(struct scan *s)
 {
-	while (s->p < s->end && strchr(" \t\r\n", *s->p))
+	while (s->p < s->end && *s->p && strchr(" \t\r\n", *s->p))
 		s->p++;
 }
 
@@ -139,7 +139,8 @@ static int scan_number(struct scan *s)
 	uint64_t n = 0;
 	bool overflow = false;
 
-	while (s->p + word.len < s->end && strchr("+-.0123456789eE", word.text[word.len]))
+	while (s->p + word.len < s->end && word.text[word.len] &&
+		strchr("+-.0123456789eE", word.text[word.len]))
 		word.len++;
 	for (size_t i = 0; i < word.len; i++) {
 		unsigned digit = (unsigned)(unsigned char)word.text[i] - '0';

@@ -216,7 +216,7 @@ int parse_uuid(const char *word, uint8_t ret[16])
 			return -EINVAL;
 		if (hex_decode(word, to, uuid_groups[i]) < 0)
 			return -EINVAL;
-		word += 2 * uuid_groups[i];
+		word += (size_t)2 * uuid_groups[i];
 		to += uuid_groups[i];
 	}
 
@@ -231,7 +231,7 @@ void format_uuid(const uint8_t uuid[16], char ret[37])
 			*ret++ = '-';
 		hex_encode(uuid, uuid_groups[i], ret);
 		uuid += uuid_groups[i];
-		ret += 2 * uuid_groups[i];
+		ret += (size_t)2 * uuid_groups[i];
 	}
 }
 
