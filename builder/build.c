@@ -241,10 +241,23 @@ static int describe_artifacts(const struct build *b, struct manifest *meta, stru
 	return 0;
 }
 
+/* All bytes are on the disk before the first name is, so that the names come close together. */
+static int sync_images(const struct build *b, struct diag *diag)
+{
+	for (size_t i = 0; i < b->layout->n_artifacts; i++)
+		if (!b->layout->artifacts[i].in_place && fsync(vdev_file_fd(b->files[i])) < 0)
+			return diag_set(diag, -errno, "cannot write %s: %s",
+				b->layout->artifacts[i].file, strerror(errno));
+	return 0;
+}
+
 static int publish_images(struct build *b, struct diag *diag)
 {
 	int r;
 
+	r = sync_images(b, diag);
+	if (r < 0)
+		return r;
 	/* An old manifest does not speak for new images. */
 	if (b->args->force && unlinkat(b->dir_fd, b->manifest_name, 0) < 0 && errno != ENOENT)
 		return diag_set(
