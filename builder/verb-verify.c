@@ -142,7 +142,7 @@ static bool is_clean(const struct verify *v)
 	       !v->unreadable;
 }
 
-static int print_result(struct verify *v)
+static int print_result(struct verify *v, const struct diag *diag)
 {
 	_cleanup_(buf_done) struct buf buf = {};
 	size_t n;
@@ -161,7 +161,10 @@ static int print_result(struct verify *v)
 		json_member(&buf, "name", v->set.manifest->name);
 		json_member_bool(&buf, "clean", is_clean(v));
 		json_member_u64(&buf, "reports", v->damages.n_all);
-		json_member_u64(&buf, "damaged-bytes", v->damaged_bytes);
+		if (v->unreadable && diag->what)
+			json_member(&buf, "unreadable", diag->what);
+		else
+			json_member_u64(&buf, "damaged-bytes", v->damaged_bytes);
 		buf_puts(&buf, "}}\n");
 	} else if (is_clean(v)) {
 		buf_printf(&buf, "%s: every block of %zu layers is sound\n", v->set.manifest->name,
@@ -204,7 +207,7 @@ static int verify_run(const void *opts, const char *const *args, struct diag *di
 		r = read_all(&v, diag);
 	if (r < 0)
 		return r;
-	r = print_result(&v);
+	r = print_result(&v, diag);
 	if (r < 0)
 		return r;
 	return is_clean(&v) ? EXIT_DONE : EXIT_FAILED;

@@ -77,8 +77,11 @@ class Damage(stackcase.StackCase):
         self.create("--stack", "integrity-only")
         with open(self.image(), "r+b") as f:
             f.write(bytes(self.integrity_places()[1]))
-        proc = self.verify("--no-digest", expect=1)
+        proc = self.verify("--no-digest", "--json", expect=1)
         self.assertIn("root", proc.stderr)
+        result = json.loads(proc.stdout.splitlines()[-1])["result"]
+        self.assertFalse(result["clean"])
+        self.assertIn("superblock", result["unreadable"])
 
     def test_integrity_journal(self):
         self.create("--stack", "integrity-only")
