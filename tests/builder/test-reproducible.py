@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Same input, options and seed: same bytes, whatever the threads, the clock and the place."""
 
+import hmac
 import os
 
 import stackcase
@@ -56,6 +57,26 @@ class Reproducible(stackcase.StackCase):
                 if "salt" in layer:
                     salts.add(layer["salt"])
         self.assertEqual(len(salts), 4)
+
+    def test_derivation(self):
+        """HKDF-SHA256 with the name of the layer in its label, once more in Python."""
+        self.create("--stack", "verity-only", "--seed", stackcase.SEED)
+
+        def derive(label, size):
+            prk = hmac.digest(b"dmstack-build seed, version 1", bytes.fromhex(stackcase.SEED),
+                              "sha256")
+            out, block, count = b"", b"", 0
+            while len(out) < size:
+                count += 1
+                block = hmac.digest(prk, block + label + bytes([count]), "sha256")
+                out += block
+            return out[:size]
+
+        self.assertEqual(self.layer("root")["salt"], derive(b"root/salt", 32).hex())
+        uuid = bytearray(derive(b"root/uuid", 16))
+        uuid[6] = uuid[6] & 0x0f | 0x40
+        uuid[8] = uuid[8] & 0x3f | 0x80
+        self.assertEqual(self.layer("root")["uuid"].replace("-", ""), uuid.hex())
 
     def test_fields_win(self):
         salt = "ab" * 32
