@@ -42,9 +42,13 @@ images_libraries() {
 	esac
 }
 
-# images_root_tree DEST TREE: the slim tree with dmstack in it; files are shared by hard links.
+# images_root_tree DEST TREE: the slim tree with dmstack in it; files are shared by hard links
+# where cache and work folder are on one file system.
 images_root_tree() {
-	cp -al "$boot_cache/slim" "$2"
+	if ! cp -al "$boot_cache/slim" "$2" 2>/dev/null; then
+		rm -rf "$2"
+		cp -a "$boot_cache/slim" "$2" || return 1
+	fi
 	rm -f "$2/etc/fstab"
 	: >"$2/etc/fstab"
 	mkdir -p "$2/mnt" "$2/srv"
@@ -88,7 +92,7 @@ images_prepare() {
 	local build=$1 fs
 	mkdir -p "$boot_work/dest"
 	images_install "$build" "$boot_work/dest" || return 1
-	images_root_tree "$boot_work/dest" "$boot_work/root-tree"
+	images_root_tree "$boot_work/dest" "$boot_work/root-tree" || return 1
 	for fs in ext4 squashfs erofs; do
 		images_make "$fs" "$boot_work/root.$fs" || return 1
 	done

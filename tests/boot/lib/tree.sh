@@ -64,9 +64,15 @@ tree_keep_modules() {
 		install -D -m 644 "$tree/$path" "$dir/$path"
 		case $path in *.xz) xz -d "$dir/$path" ;; esac
 	done
+	for module in dm-mod dm-crypt dm-integrity dm-verity virtio_blk; do
+		if ! find "$dir/usr/lib/modules/$version" -name "$module.ko" | grep -q .; then
+			echo "boot: the kernel has no module $module" >&2
+			return 1
+		fi
+	done
 	cp "$tree/usr/lib/modules/$version"/modules.{order,builtin,builtin.modinfo} \
-		"$dir/usr/lib/modules/$version/"
-	depmod -b "$dir" "$version"
+		"$dir/usr/lib/modules/$version/" &&
+		depmod -b "$dir" "$version"
 }
 
 # tree_initrd DIR: turns the copy in DIR into a systemd initrd.
@@ -81,8 +87,9 @@ tree_initrd() {
 
 # tree_make CACHE: makes everything in CACHE, which appears whole or not at all. Needs root.
 tree_make() {
-	local cache=$1 work=$1.tmp.$$ version
-	rm -rf "$work"
+	local cache=$1 work=$1.tmp.$$
+	# Under the lock: what another one left here was interrupted.
+	rm -rf "$cache".tmp.*
 	mkdir -p "$work"
 	echo "# making the Debian 13 tree of the guests (once; kept in $cache)"
 	if ! mmdebstrap --quiet --variant=minbase --mode=root \
@@ -90,31 +97,44 @@ tree_make() {
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		--aptopt='Acquire::Languages "none"' \
+		--aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "3"' \
 		"$tree_suite" "$work/tree" >"$work/mmdebstrap.log" 2>&1 </dev/null; then
 		cat "$work/mmdebstrap.log" >&2
 		rm -rf "$work"
 		return 1
 	fi
-	version=$(ls "$work/tree/usr/lib/modules")
-	cp "$work/tree/boot/vmlinuz-$version" "$work/vmlinuz"
-	cp -a "$work/tree" "$work/slim"
-	tree_slim "$work/slim"
-	tree_keep_modules "$work/tree" "$work/slim" "$version"
-	cp -a "$work/slim" "$work/initrd"
-	tree_initrd "$work/initrd"
-	(cd "$work/initrd" && find . -xdev | LC_ALL=C sort | cpio -o -H newc --quiet) >"$work/base.cpio"
-	truncate -s %512 "$work/base.cpio"
-	rm -rf "$work/initrd"
+	if ! tree_derive "$work"; then
+		echo "boot: what the guests need could not be made of the Debian tree" >&2
+		rm -rf "$work"
+		return 1
+	fi
 	rm -rf "$cache"
 	mv "$work" "$cache"
+}
+
+# tree_derive WORK: kernel, slim tree and initrd of the Debian tree in WORK.
+tree_derive() {
+	local work=$1 version
+	version=$(ls "$work/tree/usr/lib/modules") &&
+		cp "$work/tree/boot/vmlinuz-$version" "$work/vmlinuz" &&
+		cp -a "$work/tree" "$work/slim" &&
+		tree_slim "$work/slim" &&
+		tree_keep_modules "$work/tree" "$work/slim" "$version" &&
+		cp -a "$work/slim" "$work/initrd" &&
+		tree_initrd "$work/initrd" || return 1
+	(
+		set -o pipefail
+		cd "$work/initrd" && find . -xdev | LC_ALL=C sort | cpio -o -H newc --quiet
+	) >"$work/base.cpio" || return 1
+	truncate -s %512 "$work/base.cpio"
+	rm -rf "$work/initrd" "$work/tree"
 }
 
 # tree_cache: prints the folder of the cache; its name carries a hash of this recipe.
 tree_cache() {
 	local hash
 	hash=$(sha256sum <"${BASH_SOURCE[0]}")
-	echo "${XDG_CACHE_HOME:-$HOME/.cache}/dmstack/boot-${hash:0:16}"
+	echo "${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/dmstack/boot-${hash:0:16}"
 }
 
 # tree_ensure: makes boot_cache if it is not there, once for all who run at the same time.
