@@ -221,6 +221,41 @@ static void test_shared_device(void **state)
 	stack_done(&stack);
 }
 
+static bool is_sealed_credential(const char *name, void *userdata)
+{
+	return strcmp(name, "encrypted") == 0;
+}
+
+static void test_keys(void **state)
+{
+	struct stack stack = {};
+	struct outcome out = {};
+	const char *path = "dmstack@tags.service.d/50-dmstack.conf";
+	struct layer *tags =
+		add(&stack, "tags", "integrity", "/dev/vda", "integrity-algorithm=hmac-sha256");
+	struct layer *ring = add(&stack, "ring", "crypt", "/dev/vdb", NULL);
+
+	assert_int_equal(keyref_parse("file:/keys/100%", &tags->key, NULL), 0);
+	assert_int_equal(layer_set(tags, "journal-integrity", "hmac-sha256", NULL), 0);
+	assert_int_equal(layer_set(tags, "journal-integrity-key", "credential:encrypted", NULL), 0);
+	assert_int_equal(layer_set(tags, "journal-crypt", "ctr-aes", NULL), 0);
+	assert_int_equal(layer_set(tags, "journal-crypt-key", "credential:plain", NULL), 0);
+	assert_int_equal(keyref_parse("keyring:ring", &ring->key, NULL), 0);
+	assert_int_equal(
+		compile(&stack,
+			&(struct units_input){ .credential_is_encrypted = is_sealed_credential },
+			&out),
+		0);
+	assert_true(file_has(&out, path, "\nRequiresMountsFor=\"/keys/100%%\"\n"));
+	assert_true(file_has(&out, path, "\nLoadCredentialEncrypted=encrypted\n"));
+	assert_true(file_has(&out, path, "\nLoadCredential=plain\n"));
+	assert_false(file_has(&out, path, "KeyringMode"));
+	assert_true(file_has(&out, "dmstack@ring.service.d/50-dmstack.conf",
+		"\n[Service]\nKeyringMode=shared\n"));
+	outcome_done(&out);
+	stack_done(&stack);
+}
+
 /* Whatever the action, no plain form: it would lose against emergency.target. */
 static void test_actions(void **state)
 {
@@ -268,6 +303,7 @@ int main(void)
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_allow_list),
 		cmocka_unit_test(test_shared_device),
+		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_actions),
 		cmocka_unit_test(test_two_roots),
 	};
