@@ -13,7 +13,7 @@ tree_packages=(
 tree_modules=(
 	virtio_blk virtio_rng virtio_pci ext4 squashfs erofs loop autofs4
 	dm-mod dm-crypt dm-integrity dm-verity dm-bufio dm-raid raid1
-	xts essiv cbc ctr hmac authenc gcm ccm chacha20poly1305 adiantum
+	xts essiv cbc ctr hmac authenc gcm ghash-generic ccm chacha20poly1305 chacha_generic poly1305_generic adiantum
 	crc32c-intel xxhash_generic
 	algif_skcipher tpm_crb
 )
