@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Stands in for libdevmapper, keyring.c and blockdev.c: the linker takes these functions first and
- * leaves the real ones out.
+ * Stands in for libdevmapper: the linker takes these functions first and leaves the library out.
  */
 
 #include "test.h"
@@ -15,13 +14,10 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "blockdev.h"
-#include "keyring.h"
+#include "cleanup.h"
 
 #define MAPPINGS_MAX 16
-#define DEVICES_MAX  8
 #define MAPPED_MAJOR 254
-#define PLAIN_MAJOR  8
 
 struct mapping {
 	bool exists, live, loaded, suspended, read_only;
@@ -31,38 +27,33 @@ struct mapping {
 	int open_count;
 };
 
-struct device {
-	char path[128];
-	unsigned minor;
-	uint64_t sectors;
-	uint8_t data[4096];
-	size_t size;
-};
-
 static struct mapping mappings[MAPPINGS_MAX];
-static struct device devices[DEVICES_MAX];
-static size_t n_devices;
 static struct buf calls;
 static char missing_target[32];
 static struct {
 	char call[16], name[64];
 	int error;
 } faults[2];
-static char *keys[8];
 
 void fake_reset(void)
 {
 	memset(mappings, 0, sizeof(mappings));
-	memset(devices, 0, sizeof(devices));
-	n_devices = 0;
 	buf_done(&calls);
 	calls = (struct buf){};
 	memset(faults, 0, sizeof(faults));
 	*missing_target = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		free(keys[i]);
-		keys[i] = NULL;
-	}
+	fake_devices_reset();
+}
+
+void fake_call(const char *format, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list ap;
+
+	va_start(ap, format);
+	assert_true(vasprintf(&text, format, ap) >= 0);
+	va_end(ap);
+	buf_puts(&calls, text);
 }
 
 const char *fake_log(void)
@@ -107,19 +98,6 @@ static struct mapping *add(const char *name, const char *uuid)
 	}
 	fail_msg("too many mappings");
 	return NULL;
-}
-
-void fake_device(const char *path, unsigned minor, uint64_t sectors, const void *data, size_t size)
-{
-	struct device *device = &devices[n_devices++];
-
-	assert_true(n_devices <= DEVICES_MAX && size <= sizeof(device->data));
-	(void)snprintf(device->path, sizeof(device->path), "%s", path);
-	device->minor = minor;
-	device->sectors = sectors;
-	device->size = size;
-	if (size > 0)
-		memcpy(device->data, data, size);
 }
 
 void fake_mapping(const char *name, const char *uuid, uint64_t sectors, const char *table)
@@ -171,17 +149,7 @@ void fake_without_target(const char *target)
 	(void)snprintf(missing_target, sizeof(missing_target), "%s", target);
 }
 
-unsigned fake_keys(void)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		n += keys[i] != NULL;
-	return n;
-}
-
-/* The injected error, once. */
-static int injected(const char *call, const char *name)
+int fake_injected(const char *call, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
 		if (!streq(call, faults[i].call) || !streq(name, faults[i].name))
@@ -190,6 +158,17 @@ static int injected(const char *call, const char *name)
 		return faults[i].error;
 	}
 	return 0;
+}
+
+bool fake_mapping_at(dev_t device, uint64_t *ret_sectors, bool *ret_read_only)
+{
+	const struct mapping *m = &mappings[minor(device) % MAPPINGS_MAX];
+
+	if (major(device) != MAPPED_MAJOR || !m->exists || !m->live)
+		return false;
+	*ret_sectors = m->sectors;
+	*ret_read_only = m->read_only;
+	return true;
 }
 
 /* --- libdevmapper --- */
@@ -356,7 +335,7 @@ int dm_task_run(struct dm_task *dmt)
 		[DM_DEVICE_RESUME] = run_resume,
 		[DM_DEVICE_REMOVE] = run_remove,
 	};
-	int fault = injected(call_name(dmt->type), dmt->name);
+	int fault = fake_injected(call_name(dmt->type), dmt->name);
 
 	if (dmt->type < (int)ARRAY_SIZE(runs) && runs[dmt->type] && fault == 0)
 		dmt->error = runs[dmt->type](dmt);
@@ -440,99 +419,4 @@ void *dm_get_next_target(struct dm_task *dmt, void *next, uint64_t *start, uint6
 	*target_type = m->target;
 	*params = m->params;
 	return NULL;
-}
-
-/* --- keyring.c --- */
-
-int keyring_add(const char *type, const char *description, const struct secret *bytes, int32_t *ret,
-	struct diag *diag)
-{
-	int fault = injected("key+", description);
-
-	buf_printf(&calls, "key+ %s %s %zu\n", type, description, secret_size(bytes));
-	if (fault != 0)
-		return diag_set(diag, -fault, "injected");
-	for (int32_t i = 0; i < (int32_t)ARRAY_SIZE(keys); i++) {
-		if (keys[i])
-			continue;
-		keys[i] = strdup(description);
-		*ret = i;
-		return 0;
-	}
-	return -EDQUOT;
-}
-
-void keyring_drop(int32_t serial)
-{
-	buf_printf(&calls, "key- %s\n", keys[serial]);
-	free(keys[serial]);
-	keys[serial] = NULL;
-}
-
-int keyring_read(const char *description, size_t limit, struct secret **ret, struct diag *diag)
-{
-	return diag_set(diag, -ENOKEY, "no key %s", description);
-}
-
-/* --- blockdev.c and loopdev.c --- */
-
-void blockdev_done(struct blockdev *dev)
-{
-	*dev = (struct blockdev)BLOCKDEV_INIT;
-}
-
-int blockdev_open(const struct devref *ref, bool read_only, uint64_t timeout_usec,
-	struct blockdev *ret, struct diag *diag)
-{
-	for (size_t i = 0; i < n_devices; i++) {
-		if (!streq(devices[i].path, ref->value))
-			continue;
-		*ret = (struct blockdev){
-			.fd = (int)i,
-			.device = makedev(PLAIN_MAJOR, devices[i].minor),
-			.sectors = devices[i].sectors,
-			.block_size = 512,
-		};
-		return 0;
-	}
-	return diag_set(diag, -ETIMEDOUT, "%s did not appear", ref->value);
-}
-
-int blockdev_open_number(dev_t device, struct blockdev *ret, struct diag *diag)
-{
-	const struct mapping *m = &mappings[minor(device)];
-
-	assert_int_equal(major(device), MAPPED_MAJOR);
-	assert_true(m->exists && m->live);
-	*ret = (struct blockdev){
-		.fd = 1000,
-		.device = device,
-		.sectors = m->sectors,
-		.block_size = 512,
-		.read_only = m->read_only,
-	};
-	return 0;
-}
-
-int blockdev_read(const struct blockdev *dev, void *ret, size_t size, uint64_t offset_bytes,
-	struct diag *diag)
-{
-	const struct device *device = &devices[dev->fd];
-
-	assert_true((size_t)dev->fd < n_devices);
-	memset(ret, 0, size);
-	if (offset_bytes < device->size)
-		memcpy(ret, device->data + offset_bytes,
-			MIN(size, device->size - (size_t)offset_bytes));
-	return 0;
-}
-
-int loopdev_attach(const char *path, bool read_only, struct blockdev *ret, struct diag *diag)
-{
-	return diag_set(diag, -ENODEV, "no loop devices here");
-}
-
-bool loopdev_is_on(dev_t device, const char *path)
-{
-	return false;
 }

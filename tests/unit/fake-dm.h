@@ -13,6 +13,8 @@
  *	key+ TYPE DESCRIPTION BYTES	key- DESCRIPTION
  */
 
+#include <sys/types.h>
+
 #include "buf.h"
 
 /* Forgets everything. */
@@ -38,3 +40,9 @@ void fake_fail_twice(const char *call, const char *name, int error, const char *
 void fake_without_target(const char *target);
 /* Keys that were added and not dropped. */
 unsigned fake_keys(void);
+
+/* Among the fakes: adds to the log; takes the error that was asked for, or 0; what is mapped there. */
+void fake_call(const char *format, ...) _printf_(1, 2);
+int fake_injected(const char *call, const char *name);
+bool fake_mapping_at(dev_t device, uint64_t *ret_sectors, bool *ret_read_only);
+void fake_devices_reset(void);
