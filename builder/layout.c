@@ -58,6 +58,28 @@ static int verity_prepare(struct layer *layer, uint64_t *sectors, struct diag *d
 	return 0;
 }
 
+/*
+ * The parity covers data and tree, and not what rounding up leaves behind them on the device. And
+ * a single data block without a superblock needs no hash device, but the table names one.
+ */
+static int verity_complete(struct layer *layer, uint64_t below[LAYER_ROLES_MAX], struct diag *diag)
+{
+	struct verity_fields *f = verity_fields(layer);
+	struct verity_tree tree;
+	int r;
+
+	if (layer_device(layer, "hash") && below[1] == 0)
+		below[1] = f->hash_block_size / SECTOR_SIZE;
+	if (!layer_device(layer, "fec") || f->fec_blocks)
+		return 0;
+	r = verity_layer_tree(layer, &tree, diag);
+	if (r < 0)
+		return r;
+	f->fec_blocks = f->data_blocks + tree.tree_blocks;
+	layer_mark_set(layer, "fec-blocks");
+	return 0;
+}
+
 /* Top down: wanted[] and used[], and the least sizes of all devices. */
 static int layout_down(
 	struct layout *layout, const struct recipe *recipe, uint64_t sectors, struct diag *diag)
@@ -77,6 +99,8 @@ static int layout_down(
 			r = verity_prepare(layer, &sectors, diag);
 		if (r >= 0)
 			r = layer_below(layer, sectors, layout->below[i], diag);
+		if (r >= 0 && layer->type == &layer_type_verity)
+			r = verity_complete(layer, layout->below[i], diag);
 		if (r < 0)
 			return diag_at(diag, r, "layer %s", layer->name);
 		layout->wanted[i] = sectors;

@@ -89,6 +89,24 @@ class Presets(stackcase.StackCase):
         rounds = -(-layer["fec-blocks"] // (255 - 4))
         self.assertEqual(self.image("fec").stat().st_size, rounds * 4 * 4096)
 
+    def test_parity_of_a_larger_device(self):
+        self.check("--layer", "verity,fec-roots=2,hash=data", "--device-size", "8M", size=8 * MIB)
+        layer = self.layer("root")
+        # 769 blocks have seven leaves and one block above.
+        self.assertEqual(layer["fec-blocks"], 769 + 7 + 1)
+        self.flip(self.image(), 4096 * 20)
+        self.verify("--no-digest", expect=1)
+
+    def test_single_block(self):
+        """Without a tree and a superblock there is still a hash device."""
+        self.data = stackcase.noise(100)
+        self.input.write_bytes(self.data)
+        for options in ("", ",superblock=no", ",superblock=no,hash=data", ",fec-roots=2"):
+            with self.subTest(options=options):
+                self.check("--layer", f"verity{options}", "--force")
+                for path in self.out.iterdir():
+                    path.unlink()
+
     def test_two_trees(self):
         self.check("--layer", "verity", "--layer", "verity")
         files = [a["file"] for a in self.manifest()["artifacts"]]
