@@ -80,12 +80,3 @@ bool extents_gap(const struct extents *set, uint64_t from, uint64_t end, struct 
 	*ret = (struct extent){ from, i < set->n ? MIN(set->list[i].begin, end) : end };
 	return true;
 }
-
-uint64_t extents_total(const struct extents *set)
-{
-	uint64_t total = 0;
-
-	for (size_t i = 0; i < set->n; i++)
-		total += set->list[i].end - set->list[i].begin;
-	return total;
-}

@@ -23,5 +23,3 @@ void extents_done(struct extents *set);
 int extents_add(struct extents *set, uint64_t begin, uint64_t len) _must_check_;
 /* The first range at or behind from, and before end, that is not in the set. */
 bool extents_gap(const struct extents *set, uint64_t from, uint64_t end, struct extent *ret);
-/* All ranges together, in bytes. */
-uint64_t extents_total(const struct extents *set);

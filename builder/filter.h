@@ -76,8 +76,7 @@ struct filter_type {
  */
 int filter_open(const struct filter_args *args, struct vdev **ret, struct diag *diag) _must_check_;
 
-/* The NULL-terminated table in filters.c. */
-extern const struct filter_type *const filter_types[];
+/* In the table of filters.c. */
 extern const struct filter_type filter_type_linear;
 extern const struct filter_type filter_type_crypt;
 extern const struct filter_type filter_type_integrity;

@@ -5,7 +5,7 @@
 
 #include "filter.h"
 
-const struct filter_type *const filter_types[] = {
+static const struct filter_type *const filter_types[] = {
 	&filter_type_linear,
 	&filter_type_crypt,
 	&filter_type_integrity,

@@ -232,9 +232,6 @@ static int do_step(struct run *run, const struct step *step, struct diag *diag)
 	struct run_layer *rl;
 	int r;
 
-	if (step->kind == STEP_REMOVE)
-		return run_remove(step->layer->name, diag);
-
 	rl = run_layer_get(run, step->layer);
 	r = run_layer_examine(rl, diag);
 	if (r < 0)
@@ -251,7 +248,6 @@ static int do_step(struct run *run, const struct step *step, struct diag *diag)
 	case STEP_UNKEY:
 		step_unkey(run, step);
 		return 0;
-	case STEP_REMOVE:
 	case _STEP_KIND_MAX:
 		break;
 	}

@@ -354,11 +354,3 @@ int cmdline_apply(const struct cmdline *cmdline, struct stack *stack, struct dia
 		(void)diag_at(diag, -EINVAL, "kernel command line");
 	return bad;
 }
-
-bool cmdline_lists_stack(const struct cmdline *cmdline, const char *name)
-{
-	for (size_t i = 0; i < cmdline->n_stacks; i++)
-		if (streq(cmdline->stacks[i], name))
-			return true;
-	return cmdline->n_stacks == 0;
-}

@@ -59,6 +59,3 @@ int cmdline_read(bool in_initrd, struct cmdline *ret, struct diag *diag) _must_c
  */
 int cmdline_apply(
 	const struct cmdline *cmdline, struct stack *stack, struct diag *diag) _must_check_;
-
-/* True if there is no list of stacks, or the name is on it. */
-bool cmdline_lists_stack(const struct cmdline *cmdline, const char *name);

@@ -64,11 +64,6 @@ void dmtable_device(struct dmtable *t, const char *prefix, const char *role)
 	append(t, (struct word){ .kind = WORD_DEVICE, .text = strdup(prefix), .role = role });
 }
 
-void dmtable_key(struct dmtable *t, const char *prefix, const struct keyref *key)
-{
-	append(t, (struct word){ .kind = WORD_KEY, .text = strdup(prefix), .key = key });
-}
-
 void dmtable_unknown(struct dmtable *t, const char *prefix, const char *field)
 {
 	append(t, (struct word){ .kind = WORD_UNKNOWN, .text = strdup(prefix), .field = field });
@@ -100,7 +95,7 @@ void dmtable_option_device(struct dmtable *t, const char *prefix, const char *ro
 
 void dmtable_option_key(struct dmtable *t, const char *prefix, const struct keyref *key)
 {
-	dmtable_key(t, prefix, key);
+	append(t, (struct word){ .kind = WORD_KEY, .text = strdup(prefix), .key = key });
 	t->n_options++;
 }
 
@@ -122,22 +117,12 @@ void dmtable_end_options(struct dmtable *t, bool always)
 	}
 }
 
-static bool has_kind(const struct dmtable *t, enum word_kind kind)
-{
-	for (size_t i = 0; i < t->n_words; i++)
-		if (t->words[i].kind == kind)
-			return true;
-	return false;
-}
-
-bool dmtable_has_unknown(const struct dmtable *t)
-{
-	return has_kind(t, WORD_UNKNOWN);
-}
-
 bool dmtable_has_key(const struct dmtable *t)
 {
-	return has_kind(t, WORD_KEY);
+	for (size_t i = 0; i < t->n_words; i++)
+		if (t->words[i].kind == WORD_KEY)
+			return true;
+	return false;
 }
 
 int dmtable_error(const struct dmtable *t)

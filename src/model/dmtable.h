@@ -41,7 +41,6 @@ struct dmtable {
 void dmtable_done(struct dmtable *t);
 void dmtable_text(struct dmtable *t, const char *format, ...) _printf_(2, 3);
 void dmtable_device(struct dmtable *t, const char *prefix, const char *role);
-void dmtable_key(struct dmtable *t, const char *prefix, const struct keyref *key);
 void dmtable_unknown(struct dmtable *t, const char *prefix, const char *field);
 /*
  * Optional arguments are preceded by their number: begin, then any words through
@@ -54,7 +53,6 @@ void dmtable_option_device(struct dmtable *t, const char *prefix, const char *ro
 void dmtable_option_key(struct dmtable *t, const char *prefix, const struct keyref *key);
 void dmtable_end_options(struct dmtable *t, bool always);
 
-bool dmtable_has_unknown(const struct dmtable *t);
 bool dmtable_has_key(const struct dmtable *t);
 int dmtable_error(const struct dmtable *t) _must_check_;
 /*

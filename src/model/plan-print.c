@@ -14,7 +14,6 @@ static const char *const step_words[_STEP_KIND_MAX] = {
 	[STEP_KEY] = "key",
 	[STEP_TABLE] = "table",
 	[STEP_UNKEY] = "unkey",
-	[STEP_REMOVE] = "remove",
 };
 
 static void print_wait(const struct step *step, struct buf *buf)

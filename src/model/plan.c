@@ -103,15 +103,3 @@ int plan_attach(const struct stack *stack, struct layer *top, struct plan *ret, 
 	plan = (struct plan){};
 	return 0;
 }
-
-int plan_detach(struct layer *layer, struct plan *ret, struct diag *diag)
-{
-	_cleanup_(plan_done) struct plan plan = {};
-
-	int r = append(&plan, (struct step){ .kind = STEP_REMOVE, .layer = layer });
-	if (r < 0)
-		return r;
-	*ret = plan;
-	plan = (struct plan){};
-	return 0;
-}

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What has to be done to bring up or take down a stack: ordered steps, compiled from the graph
+ * What has to be done to bring up a stack: ordered steps, compiled from the graph
  * without touching the world. It can be printed, compared and tested; src/cmd/run.c does it.
  * A plan points into the stack, which must outlive it, and never holds key bytes.
  */
@@ -10,12 +10,11 @@
 #include "stack.h"
 
 enum step_kind {
-	STEP_WAIT,   /* until the device of a role is there */
-	STEP_PROBE,  /* read the superblock and hold it against the fields */
-	STEP_KEY,    /* fetch a key into the kernel keyring */
-	STEP_TABLE,  /* load the table and resume */
-	STEP_UNKEY,  /* revoke the key of STEP_KEY */
-	STEP_REMOVE, /* remove the mapping */
+	STEP_WAIT,  /* until the device of a role is there */
+	STEP_PROBE, /* read the superblock and hold it against the fields */
+	STEP_KEY,   /* fetch a key into the kernel keyring */
+	STEP_TABLE, /* load the table and resume */
+	STEP_UNKEY, /* revoke the key of STEP_KEY */
 	_STEP_KIND_MAX,
 };
 
@@ -37,7 +36,5 @@ void plan_done(struct plan *plan);
 /* The layer and all below, bottom first. -EINVAL: a layer is broken, with its diag. */
 int plan_attach(const struct stack *stack, struct layer *top, struct plan *ret,
 	struct diag *diag) _must_check_;
-/* The layer alone. Lower layers have units (or calls) of their own. */
-int plan_detach(struct layer *layer, struct plan *ret, struct diag *diag) _must_check_;
 /* One line a step, numbered; tables masked. */
 void plan_print(const struct plan *plan, struct buf *buf);

@@ -384,12 +384,3 @@ int stack_order(const struct stack *stack, struct layer *top, struct layer ***re
 	*ret_n = order.n;
 	return 0;
 }
-
-const struct layer_device *stack_base(const struct layer *top)
-{
-	const struct layer_device *dev = layer_device(top, "data");
-
-	while (dev && dev->layer && dev->layer != top)
-		dev = layer_device(dev->layer, "data");
-	return dev;
-}

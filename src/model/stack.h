@@ -35,5 +35,3 @@ int stack_link(struct stack *stack) _must_check_;
  */
 int stack_order(const struct stack *stack, struct layer *top, struct layer ***ret,
 	size_t *ret_n) _must_check_;
-/* The physical device at the bottom of the data chain. */
-const struct layer_device *stack_base(const struct layer *top);

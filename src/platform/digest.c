@@ -99,13 +99,6 @@ int digest_alg_size(const char *alg)
 	return found ? found->size : -EOPNOTSUPP;
 }
 
-bool digest_alg_is_keyed(const char *alg)
-{
-	bool keyed;
-
-	return find_alg(alg, &keyed) && keyed;
-}
-
 struct digest *digest_free(struct digest *digest)
 {
 	if (!digest)

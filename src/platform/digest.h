@@ -22,8 +22,6 @@ struct digest;
 
 /* Bytes of the digest, or -EOPNOTSUPP for a name that is not known here. */
 int digest_alg_size(const char *alg) _must_check_;
-/* True for hmac(...); false too if the name is not known. */
-bool digest_alg_is_keyed(const char *alg);
 
 /*
  * key: required for a keyed algorithm, NULL for the others; it is not kept. -EOPNOTSUPP: unknown

@@ -163,13 +163,6 @@ unsigned sha256_lanes(void)
 	return sha256_lanes_usable(8) && !cpu_has_sha() ? 8 : 0;
 }
 
-const char *sha256_lanes_name(void)
-{
-	unsigned lanes = sha256_lanes();
-
-	return lanes == 16 ? "avx512" : lanes == 8 ? "avx2" : "libcrypto";
-}
-
 /* Up to 16 messages on their way. Lanes that are not used do the work of the first again. */
 struct batch {
 	unsigned lanes;

@@ -33,8 +33,6 @@ struct sha256_messages {
 
 /* Messages that are hashed at once on this CPU: 16, 8, or 0 if libcrypto is the better choice. */
 _pure_ unsigned sha256_lanes(void);
-/* The name of the path, for benchmarks: "avx512", "avx2", "libcrypto". */
-_pure_ const char *sha256_lanes_name(void);
 
 /* The state before any byte. */
 void sha256_start_init(struct sha256_start *start);

@@ -45,18 +45,6 @@ void hex_encode(const void *data, size_t size, char *ret)
 	ret[2 * size] = '\0';
 }
 
-char *hex_dup(const void *data, size_t size)
-{
-	if (size > (SIZE_MAX - 1) / 2)
-		return NULL;
-
-	char *text = malloc(2 * size + 1);
-
-	if (text)
-		hex_encode(data, size, text);
-	return text;
-}
-
 int hex_decode(const char *text, void *ret, size_t size)
 {
 	uint8_t *bytes = ret;

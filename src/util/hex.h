@@ -9,8 +9,6 @@
 
 /* Writes 2 * size lower-case digits and a NUL. */
 void hex_encode(const void *data, size_t size, char *ret);
-/* As above, allocated; NULL when memory is out. */
-char *hex_dup(const void *data, size_t size);
 /*
  * Reads exactly 2 * size digits of either case from text[0 .. 2 * size - 1].
  * -EINVAL: another character.

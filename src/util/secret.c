@@ -141,15 +141,3 @@ void secret_truncate(struct secret *s, size_t size)
 	wipe(s->bytes + size, s->size - size);
 	s->size = size;
 }
-
-bool secret_equal(const struct secret *a, const struct secret *b)
-{
-	/* volatile, so that the compiler cannot stop at the first difference. */
-	volatile uint8_t differ = 0;
-
-	if (a->size != b->size)
-		return false;
-	for (size_t i = 0; i < a->size; i++)
-		differ = (uint8_t)(differ | (a->bytes[i] ^ b->bytes[i]));
-	return differ == 0;
-}

@@ -28,8 +28,6 @@ const uint8_t *secret_peek(const struct secret *s);
 size_t secret_size(const struct secret *s);
 /* Forgets the bytes behind size, which must not be larger than before. */
 void secret_truncate(struct secret *s, size_t size);
-/* In time that depends on the sizes only. */
-bool secret_equal(const struct secret *a, const struct secret *b);
 /* For other memory that held key bytes, such as a hex copy. Not optimised away. */
 void wipe(void *p, size_t size);
 

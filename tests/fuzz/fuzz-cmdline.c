@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r = cmdline_parse(text, size % 2, &cmdline, &diag);
 	fuzz_assert(r == 0 || (r > 0 && diag.where && diag.what));
 	for (size_t i = 0; i < cmdline.n_stacks; i++)
-		fuzz_assert(cmdline_lists_stack(&cmdline, cmdline.stacks[i]));
+		fuzz_assert(cmdline.stacks[i] && *cmdline.stacks[i]);
 	apply(&cmdline);
 	return 0;
 }

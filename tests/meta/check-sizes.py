@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Functions of at most 80 lines and 6 parameters, files of at most 500 lines."""
+"""Functions of at most 80 lines and 6 parameters, files of at most 500 lines (tests: 600)."""
 
 import re
 import statistics
@@ -8,6 +8,7 @@ import house
 
 FUNCTION_LINES = 80
 FILE_LINES = 500
+TEST_LINES = 600
 PARAMETERS = 6
 
 # The beginning of a function in kernel style: a line that begins in the first column, and the
@@ -29,8 +30,9 @@ lengths = []
 for name in house.tracked("*.c", "*.h"):
     content = house.text(name)
     lines = content.splitlines()
-    if len(lines) > FILE_LINES:
-        faults.append(f"{name}: {len(lines)} lines, more than {FILE_LINES}")
+    limit = TEST_LINES if name.startswith("tests/") else FILE_LINES
+    if len(lines) > limit:
+        faults.append(f"{name}: {len(lines)} lines, more than {limit}")
     for match in HEAD.finditer(content):
         number = content.count("\n", 0, match.start()) + 1
         length = match.group("body").count("\n")

@@ -53,7 +53,6 @@ static void test_vectors(void **state)
 
 		assert_int_equal(digest_new(vectors[i].alg, NULL, &d), 0);
 		assert_int_equal(digest_alg_size(vectors[i].alg), (int)digest_size(d));
-		assert_false(digest_alg_is_keyed(vectors[i].alg));
 		/* Twice, since the second begins from a used state. */
 		for (unsigned n = 0; n < 2; n++) {
 			assert_int_equal(digest_data(d, vectors[i].message,
@@ -72,7 +71,6 @@ static void check_hmac(
 	_cleanup_(digest_freep) struct digest *d = NULL, *clone = NULL;
 	uint8_t digest[DIGEST_SIZE_MAX];
 
-	assert_true(digest_alg_is_keyed(alg));
 	assert_int_equal(digest_new(alg, key, &d), 0);
 	assert_int_equal(digest_data(d, message, strlen(message), digest), 0);
 	check_hex(digest, digest_size(d), expected);
@@ -111,7 +109,7 @@ static struct digest *make(const char *alg)
 	_cleanup_(secret_freep) struct secret *key = golden_secret("0102030405060708");
 	struct digest *d = NULL;
 
-	assert_int_equal(digest_new(alg, digest_alg_is_keyed(alg) ? key : NULL, &d), 0);
+	assert_int_equal(digest_new(alg, startswith(alg, "hmac") ? key : NULL, &d), 0);
 	return d;
 }
 
@@ -180,7 +178,6 @@ static void test_refusals(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
 		assert_int_equal(digest_new(unknown[i], key, &d), -EOPNOTSUPP);
 		assert_int_equal(digest_alg_size(unknown[i]), -EOPNOTSUPP);
-		assert_false(digest_alg_is_keyed(unknown[i]));
 	}
 	assert_int_equal(digest_new("sha256", key, &d), -EINVAL);
 	assert_int_equal(digest_new("hmac(sha256)", NULL, &d), -ENOKEY);

@@ -20,12 +20,14 @@ static unsigned next_random(unsigned *state)
 
 static void assert_same(const struct extents *set, const uint8_t *flags)
 {
-	uint64_t total = 0, at = 0;
+	uint64_t total = 0, covered = 0, at = 0;
 	struct extent gap;
 
 	for (size_t i = 0; i < SIZE; i++)
 		total += flags[i];
-	assert_int_equal(extents_total(set), total);
+	for (size_t i = 0; i < set->n; i++)
+		covered += set->list[i].end - set->list[i].begin;
+	assert_int_equal(covered, total);
 	for (size_t i = 1; i < set->n; i++)
 		assert_true(set->list[i - 1].end < set->list[i].begin);
 
@@ -73,7 +75,8 @@ static void test_merge(void **state)
 		assert_int_equal(extents_add(&set, i * 10, 10), 1);
 	assert_int_equal(set.n, 1);
 	assert_int_equal(extents_add(&set, 3, 5), 0);
-	assert_int_equal(extents_total(&set), 10000);
+	assert_int_equal(set.list[0].begin, 0);
+	assert_int_equal(set.list[0].end, 10000);
 }
 
 int main(void)

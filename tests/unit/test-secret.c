@@ -18,7 +18,7 @@
 #include "cleanup.h"
 #include "secret.h"
 
-static void test_copy_and_compare(void **state)
+static void test_copy(void **state)
 {
 	_cleanup_(secret_freep) struct secret *a = NULL, *b = NULL, *c = NULL;
 
@@ -27,12 +27,9 @@ static void test_copy_and_compare(void **state)
 	assert_int_equal(secret_new(0, false, &c), 0);
 	assert_int_equal(secret_size(a), 6);
 	assert_memory_equal(secret_peek(a), "sesame", 6);
-	assert_true(secret_equal(a, a));
-	assert_false(secret_equal(a, b));
-	assert_false(secret_equal(a, c));
 	assert_non_null(secret_bytes(c));
 	secret_bytes(b)[5] = 'e';
-	assert_true(secret_equal(a, b));
+	assert_memory_equal(secret_peek(a), secret_peek(b), 6);
 }
 
 static void test_truncate_wipes(void **state)
@@ -182,7 +179,7 @@ static void test_child_sees_zeroes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_copy_and_compare),
+		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_truncate_wipes),
 		cmocka_unit_test(test_size_limit),
 		cmocka_unit_test(test_read),
