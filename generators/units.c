@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which layers get units, in which folders, and how long systemd waits for devices.
+ * Which layers get units, and what asks for them.
  */
 
 #include <stdlib.h>
@@ -8,15 +8,6 @@
 
 #include "overflow.h"
 #include "units-private.h"
-
-#define USEC_PER_SEC 1000000ULL
-
-/* How long systemd waits for a source; several layers may stand on the same. */
-struct device_wait {
-	char *path; /* owned */
-	uint64_t usec;
-	const struct layer *sealed; /* one whose phase is sealed, or NULL */
-};
 
 /* A name that asks for a stack, and the layer itself. */
 struct top {
@@ -136,99 +127,6 @@ static int top_resolve(
 	return top_check(top, tops, diag);
 }
 
-/* Without timeout= the bootstrap phase leaves it to DefaultDeviceTimeoutSec= of systemd. */
-static bool layer_bounds_wait(const struct layer *layer)
-{
-	const int i = field_find(layer_common_fields, layer_n_common_fields, "timeout");
-
-	return layer->common.phase != PHASE_BOOTSTRAP ||
-	       (i >= 0 && layer->common_set & UINT64_C(1) << i);
-}
-
-static int waits_add(struct units *u, const struct layer *layer, const struct devref *ref)
-{
-	if (u->n_waits == u->space) {
-		const size_t space = u->space ? u->space * 2 : 64;
-		struct device_wait *waits = reallocarray(u->waits, space, sizeof(u->waits[0]));
-
-		if (!waits)
-			return -ENOMEM;
-		u->waits = waits;
-		u->space = space;
-	}
-	char *path = devref_path(ref);
-
-	if (!path)
-		return -ENOMEM;
-	u->waits[u->n_waits++] = (struct device_wait){
-		.path = path,
-		.usec = layer->common.timeout_usec,
-		.sealed = layer->common.phase != PHASE_BOOTSTRAP ? layer : NULL,
-	};
-	return 0;
-}
-
-static int wait_compare(const void *a, const void *b)
-{
-	const struct device_wait *x = a, *y = b;
-
-	return strcmp(x->path, y->path);
-}
-
-/* A wait without end is neither open nor closed, so the sealed phase has none. */
-static uint64_t wait_bound(uint64_t usec, const struct layer *sealed)
-{
-	const uint64_t dflt = LAYER_START_TIMEOUT_SEC * USEC_PER_SEC;
-
-	return sealed && usec == UINT64_MAX ? dflt : usec;
-}
-
-static void put_timeout(struct buf *buf, uint64_t usec, const struct layer *sealed)
-{
-	buf_puts(buf, "JobTimeoutSec=");
-	unit_value_usec(buf, wait_bound(usec, sealed));
-	buf_putc(buf, '\n');
-	if (sealed)
-		unit_put_action(buf, "JobTimeoutAction", sealed->common.fail);
-}
-
-static void wait_add_unit(struct units *u, const struct device_wait *wait)
-{
-	struct buf *buf;
-
-	buf_reset(&u->settings);
-	put_path_unit(&u->settings, "", wait->path, ".device.d");
-	unit_tree_add_folder(u->tree, UNIT_PLACE_NORMAL, "%s", buf_str(&u->settings));
-	buf = unit_tree_add_file(
-		u->tree, UNIT_PLACE_NORMAL, "%s/50-dmstack.conf", buf_str(&u->settings));
-	buf_puts(buf, GENERATED_HEAD);
-	put_timeout(buf, wait->usec, wait->sealed);
-	unit_tree_end_file(u->tree);
-}
-
-/* One drop-in for each source, with the longest of its times. */
-static void waits_add_units(struct units *u)
-{
-	if (u->n_waits == 0)
-		return;
-	qsort(u->waits, u->n_waits, sizeof(u->waits[0]), wait_compare);
-
-	struct device_wait *wait = &u->waits[0];
-
-	for (size_t i = 1; i < u->n_waits; i++) {
-		struct device_wait *next = &u->waits[i];
-
-		if (!streq(wait->path, next->path)) {
-			wait_add_unit(u, wait);
-			wait = next;
-			continue;
-		}
-		wait->usec = MAX(wait->usec, next->usec);
-		wait->sealed = wait->sealed ?: next->sealed;
-	}
-	wait_add_unit(u, wait);
-}
-
 /*
  * In the bootstrap phase the services have their own limits and their failure ends the wait. The
  * sealed phase relies on no other unit: the sum of what the layers may take.
@@ -245,7 +143,7 @@ static uint64_t top_timeout(const struct top *top)
 
 		for (size_t j = 0; j < layer->n_devices; j++)
 			physical |= !layer->devices[j].layer;
-		if (add_overflows(sum, LAYER_START_TIMEOUT_SEC * USEC_PER_SEC, &sum) ||
+		if (add_overflows(sum, LAYER_START_TIMEOUT_USEC, &sum) ||
 			(physical && add_overflows(sum,
 					     wait_bound(layer->common.timeout_usec, layer), &sum)))
 			return UINT64_MAX - 1;
@@ -308,15 +206,9 @@ static int layer_add_units(struct units *u, const struct layer *layer, bool top)
 	buf_reset(&u->instance);
 	unit_name_escape(&u->instance, layer->name);
 	unit_service_add(u, layer, top);
-	for (size_t i = 0; layer_bounds_wait(layer) && i < layer->n_devices; i++) {
-		const struct layer_device *device = &layer->devices[i];
-
-		if (device->layer || devref_is_file(&device->ref))
-			continue;
-		r = waits_add(u, layer, &device->ref);
-		if (r < 0)
-			return r;
-	}
+	r = waits_add_layer(u, layer);
+	if (r < 0)
+		return r;
 	return buf_error(&u->instance);
 }
 
@@ -400,9 +292,7 @@ static int tops_find(const struct units_input *in, struct top **ret, size_t *ret
 
 static void units_done(struct units *u, struct top *tops, size_t n_tops)
 {
-	for (size_t i = 0; i < u->n_waits; i++)
-		free(u->waits[i].path);
-	free(u->waits);
+	waits_done(u);
 	for (size_t i = 0; i < n_tops; i++)
 		free(tops[i].layers);
 	free(tops);
