@@ -20,6 +20,9 @@ struct verity_level_writer {
 	struct verity_vdev *verity;
 	unsigned level;
 	struct block_assembler *blocks; /* offsets count from the begin of the level; owned */
+	/* Above data of zeros all blocks of a level are equal. */
+	uint8_t zero_digest[DIGEST_SIZE_MAX]; /* of what is below the level */
+	uint8_t *zero_blocks;		      /* some blocks full of it; owned */
 };
 
 struct verity_vdev {
@@ -38,13 +41,12 @@ struct verity_vdev {
 	size_t digest_size;
 	struct digest *digest; /* to clone from */
 	uint8_t root[DIGEST_SIZE_MAX];
-	uint8_t zero_digest[DIGEST_SIZE_MAX]; /* of a data block of zeros */
-	struct context_pool pool;	      /* of struct verity_context */
+	struct context_pool pool; /* of struct verity_context */
 
 	struct coverage coverage;
 	/* FILTER_CREATE */
-	struct block_assembler *sink; /* of blocks of the hash device */
-	struct verity_level_writer levels[VERITY_LEVELS_MAX];
+	struct block_assembler *sink;				  /* of blocks of the hash device */
+	struct verity_level_writer levels[VERITY_LEVELS_MAX + 1]; /* the last for the root */
 };
 
 /* A tree block that a thread has looked at. */

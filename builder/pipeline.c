@@ -15,6 +15,8 @@
 #define THREADS_MAX 256U
 /* Zero stretches at least this long are written as zeros, so that they can stay holes. */
 #define ZERO_GRANULE 65536U
+/* Holes are taken in longer steps. */
+#define HOLE_CHUNKS 16U
 
 struct job {
 	const struct pipeline *pipeline;
@@ -23,7 +25,7 @@ struct job {
 	uint64_t size;
 	size_t chunk_size;
 	uint32_t granule; /* a chunk has at least this; zeros are looked for in these units */
-	/* Works on one chunk with a buffer of chunk_size bytes. */
+	/* Works on one chunk with a buffer of chunk_size bytes; NULL: a hole of the input, of any length. */
 	int (*work)(struct job *job, uint8_t *buffer, uint64_t len, uint64_t offset);
 
 	atomic_uint_fast64_t next;
@@ -33,6 +35,7 @@ struct job {
 	int error;
 	bool error_is_read;
 	uint64_t error_offset;
+	bool skip_holes; /* of the input */
 };
 
 unsigned pipeline_threads(const struct pipeline *p)
@@ -71,17 +74,48 @@ static void job_progress(struct job *job, uint64_t len)
 	(void)pthread_mutex_unlock(&job->lock);
 }
 
-/* Takes the next chunk. Not a plain addition, so that a stopped job stays stopped. */
-static bool job_next(struct job *job, uint64_t *ret_offset)
+struct piece {
+	uint64_t offset, len;
+	bool hole;
+};
+
+/* Behind the end of the input are zeros too. */
+static struct piece piece_at(const struct job *job, uint64_t offset)
 {
-	uint64_t offset = atomic_load(&job->next), next;
+	uint64_t size = job->from->size_bytes, known, have;
+	struct piece piece = {
+		.offset = offset,
+		.len = MIN((uint64_t)job->chunk_size, job->size - offset),
+	};
+
+	if (!job->skip_holes)
+		return piece;
+	have = MIN(HOLE_CHUNKS * (uint64_t)job->chunk_size, job->size - offset);
+	if (offset >= size) {
+		piece.hole = true;
+		piece.len = have;
+		return piece;
+	}
+	if (!vdev_is_hole(job->from, MIN(have, size - offset), offset, &known))
+		return piece;
+	if (offset + known == size)
+		known = have;
+	/* What is left of a chunk that ends in data is read with it. */
+	piece.hole = known >= piece.len;
+	piece.len = known > piece.len ? align_down_u64(known, job->chunk_size) : piece.len;
+	return piece;
+}
+
+/* Takes the next chunk. Not a plain addition, so that a stopped job stays stopped. */
+static bool job_next(struct job *job, struct piece *ret)
+{
+	uint64_t offset = atomic_load(&job->next);
 
 	do {
 		if (offset >= job->size)
 			return false;
-		next = offset + MIN((uint64_t)job->chunk_size, job->size - offset);
-	} while (!atomic_compare_exchange_weak(&job->next, &offset, next));
-	*ret_offset = offset;
+		*ret = piece_at(job, offset);
+	} while (!atomic_compare_exchange_weak(&job->next, &offset, offset + ret->len));
 	return true;
 }
 
@@ -90,22 +124,20 @@ static void *job_thread(void *userdata)
 	struct job *job = userdata;
 	const volatile sig_atomic_t *cancel = job->pipeline->cancel;
 	_cleanup_free_ uint8_t *buffer = aligned_alloc(4096, job->chunk_size);
-	uint64_t offset;
+	struct piece piece;
 
 	if (!buffer) {
 		job_fail(job, -ENOMEM, false, 0);
 		return NULL;
 	}
-	while (job_next(job, &offset)) {
-		uint64_t len = MIN((uint64_t)job->chunk_size, job->size - offset);
-
+	while (job_next(job, &piece)) {
 		if (cancel && *cancel) {
-			job_fail(job, -ECANCELED, false, offset);
+			job_fail(job, -ECANCELED, false, piece.offset);
 			break;
 		}
-		if (job->work(job, buffer, len, offset) < 0)
+		if (job->work(job, piece.hole ? NULL : buffer, piece.len, piece.offset) < 0)
 			break;
-		job_progress(job, len);
+		job_progress(job, piece.len);
 	}
 	return NULL;
 }
@@ -194,12 +226,9 @@ static int read_input(struct job *job, uint8_t *buffer, uint64_t len, uint64_t o
 
 static int write_work(struct job *job, uint8_t *buffer, uint64_t len, uint64_t offset)
 {
-	uint64_t known, have = 0;
 	int r;
 
-	if (offset < job->from->size_bytes)
-		have = MIN(len, job->from->size_bytes - offset);
-	if (have == 0 || (vdev_is_hole(job->from, have, offset, &known) && known == have)) {
+	if (!buffer) {
 		r = vdev_write(job->to, NULL, len, offset);
 		if (r < 0)
 			job_fail(job, r, false, offset);
@@ -265,6 +294,7 @@ int pipeline_write(
 		.size = top->size_bytes,
 		.granule = MAX(ZERO_GRANULE, top->block_size),
 		.work = write_work,
+		.skip_holes = true,
 	};
 
 	if (input->size_bytes > top->size_bytes)

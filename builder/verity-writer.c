@@ -18,6 +18,8 @@
 #include "overflow.h"
 #include "verity-sb.h"
 
+#define ZERO_RUN_BYTES 65536U
+
 /* Where the digest of an item lies, counted from the begin of its level. */
 static uint64_t slot_offset(const struct verity_tree *tree, uint64_t index)
 {
@@ -33,10 +35,16 @@ static uint64_t slot_end(const struct verity_tree *tree, uint64_t index)
 	return slot_offset(tree, index) + tree->slot_size;
 }
 
+/* How many equal blocks are written in one go. */
+static uint64_t zero_blocks_count(const struct verity_vdev *v)
+{
+	return MAX(ZERO_RUN_BYTES / v->tree.params.hash_block_size, 1U);
+}
+
 /* Items (data blocks, or hash blocks of the level below) that a thread hashes in one go. */
 struct items {
 	unsigned level;	     /* that takes the digests */
-	const uint8_t *data; /* NULL: data blocks of zeros */
+	const uint8_t *data; /* NULL: data blocks of zeros, or the hash blocks above them */
 	uint32_t size;	     /* bytes of one */
 	uint64_t first;	     /* index */
 	uint64_t count;
@@ -65,7 +73,7 @@ static int hash_blocks(struct verity_vdev *v, struct verity_context *c, const st
 		uint8_t *slot = slots + (slot_offset(&v->tree, items->first + i) - begin);
 
 		if (!items->data) {
-			memcpy(slot, v->zero_digest, v->digest_size);
+			memcpy(slot, v->levels[items->level].zero_digest, v->digest_size);
 			continue;
 		}
 		r = verity_digest(v, c->digest, items->data + i * items->size, items->size, digest);
@@ -96,6 +104,8 @@ static int hash_some(struct verity_vdev *v, struct verity_context *c, struct ite
 	return block_assembler_put(v->levels[items->level].blocks, c->slots, end - begin, begin);
 }
 
+static int hash_zeros(struct verity_vdev *v, struct verity_context *c, struct items *items);
+
 static int hash_items(struct verity_vdev *v, struct items items)
 {
 	void *context;
@@ -108,8 +118,51 @@ static int hash_items(struct verity_vdev *v, struct items items)
 		r = hash_blocks(v, context, &items, 1, v->root);
 	else
 		while (items.count > 0 && r >= 0)
-			r = hash_some(v, context, &items);
+			r = items.data ? hash_some(v, context, &items)
+				       : hash_zeros(v, context, &items);
 	context_pool_put(&v->pool, context);
+	return r;
+}
+
+/* Whole hash blocks of a level that are above zeros: they are known, and so are their digests. */
+static int put_zero_blocks(struct verity_vdev *v, unsigned level, uint64_t first, uint64_t count)
+{
+	uint32_t size = v->tree.params.hash_block_size;
+	uint64_t step = zero_blocks_count(v);
+	int r = 0;
+
+	for (uint64_t i = 0; i < count && r >= 0; i += step)
+		r = block_assembler_put(v->sink, v->levels[level].zero_blocks,
+			MIN(step, count - i) * size,
+			(v->tree.level[level].first_block + first + i) * size);
+	return r;
+}
+
+/* Takes off the items up to a block, whole blocks, or those behind. */
+static int hash_zeros(struct verity_vdev *v, struct verity_context *c, struct items *items)
+{
+	uint64_t in_block = v->tree.hashes_per_block;
+	uint64_t blocks = items->count / in_block, taken = blocks * in_block;
+	struct items above = {
+		.level = items->level + 1,
+		.first = items->first / in_block,
+		.count = blocks,
+	};
+	int r;
+
+	if (items->first % in_block != 0 || blocks == 0) {
+		struct items some = *items;
+
+		some.count = MIN(items->count, in_block - items->first % in_block);
+		taken = some.count;
+		r = hash_some(v, c, &some);
+	} else {
+		r = put_zero_blocks(v, items->level, above.first, blocks);
+		if (r >= 0)
+			r = hash_items(v, above);
+	}
+	items->first += taken;
+	items->count -= taken;
 	return r;
 }
 
@@ -139,6 +192,30 @@ static int sink_emit(void *userdata, const void *data, uint64_t len, uint64_t of
 	return vdev_write(((struct verity_vdev *)userdata)->hash, data, len, offset);
 }
 
+/* From the data's zeros up: the digest of a level's blocks is what the next level's are full of. */
+static int zeros_init(struct verity_vdev *v)
+{
+	uint32_t size = v->tree.params.hash_block_size;
+	size_t bytes = zero_blocks_count(v) * size;
+	_cleanup_free_ void *zeros = calloc(1, v->vdev.block_size);
+	int r;
+
+	if (!zeros)
+		return -ENOMEM;
+	r = verity_digest(v, v->digest, zeros, v->vdev.block_size, v->levels[0].zero_digest);
+	for (unsigned i = 0; i < v->tree.levels && r >= 0; i++) {
+		uint8_t *blocks = v->levels[i].zero_blocks = calloc(1, bytes);
+
+		if (!blocks)
+			return -ENOMEM;
+		for (uint64_t k = 0; k < zero_blocks_count(v) * v->tree.hashes_per_block; k++)
+			memcpy(blocks + slot_offset(&v->tree, k), v->levels[i].zero_digest,
+				v->digest_size);
+		r = verity_digest(v, v->digest, blocks, size, v->levels[i + 1].zero_digest);
+	}
+	return r;
+}
+
 int verity_writer_init(struct verity_vdev *v)
 {
 	struct block_assembler_args sink = {
@@ -159,13 +236,15 @@ int verity_writer_init(struct verity_vdev *v)
 		v->levels[i] = (struct verity_level_writer){ .verity = v, .level = i };
 		r = block_assembler_new(&args, &v->levels[i].blocks);
 	}
-	return r;
+	return r < 0 ? r : zeros_init(v);
 }
 
 void verity_writer_done(struct verity_vdev *v)
 {
-	for (unsigned i = 0; i < v->tree.levels; i++)
+	for (unsigned i = 0; i < v->tree.levels; i++) {
 		block_assembler_free(v->levels[i].blocks);
+		free(v->levels[i].zero_blocks);
+	}
 	block_assembler_free(v->sink);
 	coverage_done(&v->coverage);
 }
