@@ -12,6 +12,12 @@
 
 #define TARGET __attribute__((target("avx512f,avx512bw")))
 
+/*
+ * A round waits for the one before, so what counts is how few additions come behind the two sums,
+ * which come last. The compiler would add in another order.
+ */
+#define KEEP_ORDER(x) __asm__("" : "+v"(x))
+
 #define XOR3	 0x96
 #define CHOICE	 0xca
 #define MAJORITY 0xe8
@@ -80,14 +86,21 @@ TARGET static inline void round_step(__m512i s[8], unsigned t, __m512i w)
 		_mm512_ror_epi32(*e, 6), _mm512_ror_epi32(*e, 11), _mm512_ror_epi32(*e, 25), XOR3);
 	__m512i sum0 = _mm512_ternarylogic_epi32(
 		_mm512_ror_epi32(*a, 2), _mm512_ror_epi32(*a, 13), _mm512_ror_epi32(*a, 22), XOR3);
-	__m512i t1 =
-		_mm512_add_epi32(_mm512_add_epi32(*h, _mm512_set1_epi32((int)sha256_constants[t])),
-			_mm512_add_epi32(_mm512_add_epi32(sum1, w),
-				_mm512_ternarylogic_epi32(*e, *f, *g, CHOICE)));
+	__m512i early = _mm512_add_epi32(
+		_mm512_add_epi32(*h, _mm512_set1_epi32((int)sha256_constants[t])), w);
 
-	*d = _mm512_add_epi32(*d, t1);
-	*h = _mm512_add_epi32(
-		t1, _mm512_add_epi32(sum0, _mm512_ternarylogic_epi32(*a, *b, *c, MAJORITY)));
+	KEEP_ORDER(early);
+	early = _mm512_add_epi32(early, _mm512_ternarylogic_epi32(*e, *f, *g, CHOICE));
+	KEEP_ORDER(early);
+
+	__m512i t1 = _mm512_add_epi32(early, sum1);
+	__m512i next_e = _mm512_add_epi32(*d, early);
+	__m512i next_a = _mm512_add_epi32(t1, _mm512_ternarylogic_epi32(*a, *b, *c, MAJORITY));
+
+	KEEP_ORDER(next_e);
+	KEEP_ORDER(next_a);
+	*d = _mm512_add_epi32(next_e, sum1);
+	*h = _mm512_add_epi32(next_a, sum0);
 }
 
 TARGET void sha256_avx512_blocks(
