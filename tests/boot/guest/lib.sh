@@ -39,6 +39,16 @@ refuse() {
 	return 1
 }
 
+# wait_until COMMAND...: succeeds as soon as COMMAND does, within half a minute.
+wait_until() {
+	local i
+	for ((i = 0; i < 60; i++)); do
+		"$@" && return 0
+		sleep 0.5
+	done
+	return 1
+}
+
 is() {
 	[ "$1" = "$2" ] || {
 		echo "is '$1', should be '$2'"

@@ -31,6 +31,8 @@ guest() {
 	check "it stops" systemctl stop dmstack@data.service
 	refuse "the device is gone" test -e /dev/mapper/data
 	check "it can be attached by hand" dmstack attach data
+	# The device's appearance makes systemd start the unit that the device requires.
+	check "the unit follows" wait_until systemctl is-active --quiet dmstack@data.service
 	check "it can be mounted again" mount /dev/mapper/data /mnt
 	check "the file is there" md5sum -c /run/kept.md5
 	check "it can be unmounted again" umount /mnt
