@@ -5,6 +5,8 @@
  */
 
 #include <fcntl.h>
+#include <mntent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -99,6 +101,20 @@ static bool credential_is_encrypted(const char *name, void *userdata)
 	return false;
 }
 
+static bool mount_is_configured(const char *where, void *userdata)
+{
+	const char *path = secure_getenv("SYSTEMD_FSTAB");
+	FILE *fstab = setmntent(path ? path : "/etc/fstab", "re");
+	const struct mntent *entry;
+	bool found = false;
+
+	while (fstab && !found && (entry = getmntent(fstab)))
+		found = streq(entry->mnt_dir, where);
+	if (fstab)
+		(void)endmntent(fstab);
+	return found;
+}
+
 static bool in_initrd(void)
 {
 	const char *value = getenv("SYSTEMD_IN_INITRD");
@@ -172,6 +188,7 @@ static int generator_write(struct generator *g)
 		.names = g->cmdline.stacks,
 		.n_names = g->cmdline.n_stacks,
 		.credential_is_encrypted = credential_is_encrypted,
+		.mount_is_configured = mount_is_configured,
 		.on_stack = on_stack,
 		.userdata = g,
 	};

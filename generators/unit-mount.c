@@ -206,7 +206,7 @@ void unit_mount_add(struct units *u, const struct layer *layer)
 		.where = hint->where,
 		.options = options ?: "",
 		.target = layer->common.netdev ? "remote-fs.target" : "local-fs.target",
-		/* A line of fstab(5) for the same place is the administrator's word and wins. */
+		/* A unit of that name from anywhere else wins, too. */
 		.place = UNIT_PLACE_LATE,
 		.root = root,
 	};
@@ -214,6 +214,10 @@ void unit_mount_add(struct units *u, const struct layer *layer)
 	m.read_only = layer_is_read_only(layer) || options_have(m.options, "ro");
 	/* The initrd mounts these two; there, nothing else is mounted. */
 	if ((root || usr) != u->in->initrd || (root && u->in->root_given))
+		return;
+	/* The administrator's word wins over the hint, down to a "noauto". */
+	if (!u->in->initrd && u->in->mount_is_configured &&
+		u->in->mount_is_configured(m.where, u->in->userdata))
 		return;
 	if (u->in->initrd) {
 		m.where = root ? "/sysroot" : "/sysroot/usr";

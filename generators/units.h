@@ -17,6 +17,8 @@ struct units_input {
 	size_t n_names;		   /* 0: every layer that carries no other */
 	/* True if the credential is stored encrypted; NULL: none is. */
 	bool (*credential_is_encrypted)(const char *name, void *userdata);
+	/* True if fstab(5) has a line for the mount point, which then counts; NULL: it has none. */
+	bool (*mount_is_configured)(const char *where, void *userdata);
 	/* Called once for every stack; error is NULL for one whose units are in the tree. */
 	void (*on_stack)(
 		const char *name, unsigned phase, const struct diag *error, void *userdata);

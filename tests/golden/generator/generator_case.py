@@ -30,6 +30,7 @@ def run(generator, case, folder, initrd):
         "DMSTACK_MANIFEST_PATH": str(folder / "dmstack.d"),
         "SYSTEMD_PROC_CMDLINE": cmdline.read_text().strip() if cmdline.exists() else "",
         "SYSTEMD_IN_INITRD": "1" if initrd else "0",
+        "SYSTEMD_FSTAB": str(case / "fstab"),
         "SYSTEMD_LOG_TARGET": "console",
     }
     for key in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
