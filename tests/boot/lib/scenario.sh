@@ -174,6 +174,7 @@ scenario_initrd() {
 
 scenario_cmdline() {
 	echo "console=ttyS0 panic=-1 oops=panic loglevel=$LOGLEVEL printk.devkmsg=on mitigations=off" \
+		"no_timer_check" \
 		"systemd.show_status=0 systemd.gpt_auto=0 systemd.default_device_timeout_sec=120" \
 		"$CMDLINE"
 }
