@@ -122,9 +122,15 @@ static int probe_input(
 	return r == -ENODATA ? 0 : r;
 }
 
+/* Options with which ext4 leaves its journal alone. */
+static bool skips_recovery(const char *mount)
+{
+	return mount && (strstr(mount, "noload") || strstr(mount, "norecovery"));
+}
+
 /* Refuses what the kernel would not mount. */
-static int check_fs(const struct fs_info *fs, uint64_t input_bytes, const struct recipe *recipe,
-	struct diag *diag)
+static int check_fs(const struct create_opts *o, const struct fs_info *fs, uint64_t input_bytes,
+	const struct recipe *recipe, struct diag *diag)
 {
 	uint32_t block_size = layout_block_size(recipe, recipe->n_layers - 1);
 
@@ -143,6 +149,12 @@ static int check_fs(const struct fs_info *fs, uint64_t input_bytes, const struct
 		return diag_set(diag, -EINVAL,
 			"the %s file system has %ju bytes, but the input only %ju", fs->type,
 			(uintmax_t)fs->size, (uintmax_t)input_bytes);
+	if (fs->needs_recovery && layer_is_read_only(recipe_top(recipe)) &&
+		!skips_recovery(o->mount))
+		return diag_set(diag, -EINVAL,
+			"the %s file system was not unmounted, and could not be mounted from layer "
+			"%s, which cannot be written: replay its journal first, with e2fsck -p",
+			fs->type, recipe_top(recipe)->name);
 	return 0;
 }
 
@@ -325,7 +337,7 @@ static int create_stack(const struct create_opts *o, struct keystore *keys,
 
 	r = probe_input(o->input, &layout_args.input_bytes, &fs, diag);
 	if (r >= 0)
-		r = check_fs(&fs, layout_args.input_bytes, recipe, diag);
+		r = check_fs(o, &fs, layout_args.input_bytes, recipe, diag);
 	if (r >= 0)
 		r = layout_init(&layout, recipe, &layout_args, diag);
 	if (r >= 0 && o->in_place)

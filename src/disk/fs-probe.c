@@ -34,6 +34,7 @@ static int set_info_units(
 
 /* What ext3 knows; anything else needs ext4. */
 #define EXT_COMPAT_JOURNAL	 0x4U
+#define EXT_INCOMPAT_RECOVER	 0x4U
 #define EXT_INCOMPAT_JOURNAL_DEV 0x8U
 #define EXT_INCOMPAT_64BIT	 0x80U
 #define EXT3_INCOMPAT		 (0x2U | 0x4U | 0x10U)
@@ -57,7 +58,11 @@ static int probe_ext(const uint8_t *sb, struct fs_info *ret)
 		return -EINVAL;
 	if (get_le32(sb + 96) & EXT_INCOMPAT_64BIT)
 		blocks |= (uint64_t)get_le32(sb + 336) << 32;
-	return set_info_units(ret, ext_type(sb), 1024U << log2_block, blocks, 1024U << log2_block);
+
+	int r = set_info_units(ret, ext_type(sb), 1024U << log2_block, blocks, 1024U << log2_block);
+	if (r >= 0)
+		ret->needs_recovery = get_le32(sb + 96) & EXT_INCOMPAT_RECOVER;
+	return r;
 }
 
 static int probe_xfs(const uint8_t *sb, struct fs_info *ret)

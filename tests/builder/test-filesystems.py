@@ -49,6 +49,18 @@ class FileSystems(stackcase.StackCase):
         self.assert_error(self.create("--stack", "verity-only", source=source, expect=1), "ext4",
                           8 * MIB, 6 * MIB)
 
+    def test_journal_to_replay(self):
+        """The kernel would have to write, and refuses to mount."""
+        source = self.make_ext4(4096)
+        self.flip(source, 1024 + 96, 0x04)
+        for preset in ("verity-only", "verity-then-crypt"):
+            keys = self.key("root", 64) if "crypt" in preset else []
+            proc = self.create("--stack", preset, *keys, source=source, expect=1)
+            self.assert_error(proc, "ext4", "e2fsck", "root")
+            self.assert_nothing_left()
+        self.create("--stack", "verity-only", "--mount", "/:ext4:ro,noload", source=source)
+        self.create("--stack", "integrity-only", "--force", source=source)
+
     def test_unknown_file_system(self):
         self.assertIn("file system", self.create("--stack", "verity-only").stderr)
 
