@@ -33,7 +33,9 @@ DEFINE_FREEP(struct block_assembler, block_assembler_free)
 /* Any offset and length in bytes. -EALREADY: bytes that were put before into a block still open. */
 int block_assembler_put(
 	struct block_assembler *a, const void *data, uint64_t len, uint64_t offset) _must_check_;
-/* Sends out all incomplete blocks, in the order of their offsets. No other call at the same time. */
+/*
+ * Sends out all incomplete blocks, in the order of their offsets. No other call at the same time.
+ */
 int block_assembler_flush(struct block_assembler *a) _must_check_;
 /* How many blocks are incomplete. */
 size_t block_assembler_n_open(struct block_assembler *a);

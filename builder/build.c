@@ -230,7 +230,9 @@ static int describe_artifacts(const struct build *b, struct manifest *meta, stru
 		to->bytes = a->bytes;
 		if (!to->file || !to->layer || !to->role)
 			return -ENOMEM;
-		/* The root hash says what the data are, and reading them again would take longer. */
+		/*
+		 * The root hash says what the data are, and reading them again would take longer.
+		 */
 		if (a->in_place && in_place_has_tree(b->recipe))
 			continue;
 		to->has_sha256 = true;

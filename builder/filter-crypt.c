@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * dm-crypt without authentication: every sector is encrypted on its own, so chunks go straight through.
+ * dm-crypt without authentication: every sector is encrypted on its own, so chunks go straight
+ * through.
  */
 
 #include <string.h>

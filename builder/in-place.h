@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * create --data-in-place: the input is the data image, under its own name, and is not copied. Possible
- * if all layers leave the data where and as they are (verity with a hash device, integrity with a
- * meta device, linear without an offset).
+ * create --data-in-place: the input is the data image, under its own name, and is not copied.
+ * Possible if all layers leave the data where and as they are (verity with a hash device, integrity
+ * with a meta device, linear without an offset).
  */
 
 #include "layout.h"

@@ -117,8 +117,9 @@ uint64_t integrity_piece_length(const struct integrity_vdev *v, uint64_t len, ui
 }
 
 /*
- * The last tags of an area, up to byte end, seldom fill their block. What is behind them stays as it
- * is, and goes in now, so that the block is done with and need not be kept in memory until the end.
+ * The last tags of an area, up to byte end, seldom fill their block. What is behind them stays as
+ * it is, and goes in now, so that the block is done with and need not be kept in memory until the
+ * end.
  */
 static int pad_run(struct integrity_vdev *v, struct integrity_context *c, uint64_t end)
 {

@@ -10,7 +10,9 @@
 #include "filter-util.h"
 #include "integrity-sb.h"
 
-/* For journals encrypted by a stream, which depend on the page size of the machine that opens them. */
+/*
+ * For journals encrypted by a stream, which depend on the page size of the machine that opens them.
+ */
 #define PAGE_SIZE_ASSUMED 4096
 
 /* The kernel's journal entries carry 8 bytes of the MAC in each of the first 8 sectors. */

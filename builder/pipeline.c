@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Threads that take the next chunk until there is none, an error has happened or the user has had enough.
+ * Threads that take the next chunk until there is none, an error has happened or the user has had
+ * enough.
  */
 
 #include <pthread.h>

@@ -3,7 +3,8 @@
 
 /*
  * Moves data through a stack with several threads. Memory is one chunk a thread beside what the
- * filters hold; the first error stops all threads; the bytes do not depend on the number of threads.
+ * filters hold; the first error stops all threads; the bytes do not depend on the number of
+ * threads.
  */
 
 #include <signal.h>
@@ -31,8 +32,8 @@ int pipeline_write(const struct pipeline *p, struct vdev *input, struct vdev *to
 	struct diag *diag) _must_check_;
 
 /*
- * Reads the whole of top and throws the data away; reads on after damage (-EILSEQ), which the filters
- * report. *ret_damaged_bytes is how much of top could not be read: in blocks of top.
+ * Reads the whole of top and throws the data away; reads on after damage (-EILSEQ), which the
+ * filters report. *ret_damaged_bytes is how much of top could not be read: in blocks of top.
  */
 int pipeline_verify(const struct pipeline *p, struct vdev *top, uint64_t *ret_damaged_bytes,
 	struct diag *diag) _must_check_;

@@ -77,8 +77,8 @@ static bool file_is_hole(struct vdev *v, uint64_t len, uint64_t offset, uint64_t
 		return true;
 	}
 	/*
-	 * Not SEEK_HOLE: tmpfs walks over every page up to the next hole, for each chunk anew, and a
-	 * chunk that has some data is looked at for zeros anyway.
+	 * Not SEEK_HOLE: tmpfs walks over every page up to the next hole, for each chunk anew, and
+	 * a chunk that has some data is looked at for zeros anyway.
 	 */
 	return false;
 }

@@ -19,8 +19,8 @@ int vdev_file_create(int dir_fd, const char *path, uint64_t size_bytes, mode_t m
 int vdev_file_publish(struct vdev *v, bool replace, struct diag *diag) _must_check_;
 
 /*
- * A file (or block device) to read. size_bytes 0: its size, rounded up to 512. If the file is shorter
- * than size_bytes, zeros follow. -EFBIG: it is longer.
+ * A file (or block device) to read. size_bytes 0: its size, rounded up to 512. If the file is
+ * shorter than size_bytes, zeros follow. -EFBIG: it is longer.
  */
 int vdev_file_open(int dir_fd, const char *path, uint64_t size_bytes, struct vdev **ret,
 	struct diag *diag) _must_check_;

@@ -98,7 +98,9 @@ static int check_digests(struct verify *v, struct diag *diag)
 	return 0;
 }
 
-/* True if the error says that the image is not what was built, false if it could not be looked at. */
+/*
+ * True if the error says that the image is not what was built, false if it could not be looked at.
+ */
 static bool is_damage(int r)
 {
 	return r == -ENODATA || r == -EUCLEAN || r == -EMEDIUMTYPE || r == -EILSEQ ||

@@ -45,7 +45,9 @@ static int tree_load(struct verity_vdev *v, struct verity_context *c, unsigned l
 	return 0;
 }
 
-/* The digest that a data block should have, from a path of checked blocks; -EILSEQ: there is none. */
+/*
+ * The digest that a data block should have, from a path of checked blocks; -EILSEQ: there is none.
+ */
 static int tree_lookup(
 	struct verity_vdev *v, struct verity_context *c, uint64_t block, const uint8_t **ret)
 {

@@ -51,8 +51,8 @@ struct items {
 };
 
 /*
- * The digests of n items, to where they lie in the tree; the first goes to slots. In format 1 they lie
- * at equal distances, across blocks too.
+ * The digests of n items, to where they lie in the tree; the first goes to slots. In format 1 they
+ * lie at equal distances, across blocks too.
  */
 static int hash_blocks(struct verity_vdev *v, struct verity_context *c, const struct items *items,
 	uint64_t n, uint8_t *slots)

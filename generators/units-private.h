@@ -31,7 +31,9 @@ void put_mapper_unit(struct buf *buf, const char *prefix, const char *name, cons
 
 /* The edges of one layer: dmstack@NAME.service.d/50-dmstack.conf. */
 void unit_service_add(struct units *u, const struct layer *layer, bool top);
-/* Notes the sources of the layer; waits_add_units() makes their drop-ins, with the longest times. */
+/*
+ * Notes the sources of the layer; waits_add_units() makes their drop-ins, with the longest times.
+ */
 int waits_add_layer(struct units *u, const struct layer *layer) _must_check_;
 void waits_add_units(struct units *u);
 void waits_done(struct units *u);

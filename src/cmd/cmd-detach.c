@@ -52,7 +52,9 @@ static int names_add(struct names *names, const char *name)
 	return 0;
 }
 
-/* What the configuration says. That it cannot be read, or does not have the layer, does not matter. */
+/*
+ * What the configuration says. That it cannot be read, or does not have the layer, does not matter.
+ */
 static int add_configured(struct names *names, const char *name)
 {
 	_cleanup_(stack_done) struct stack stack = {};

@@ -4,7 +4,8 @@
 /*
  * Authenticated encryption of dm-crypt above a dm-integrity that stores its tags: what the two
  * words of cryptsetup (--cipher, --integrity) mean to the kernel, and how large keys and tags are.
- * Source: the kernel's admin-guide/device-mapper/dm-crypt.rst, drivers' behaviour, and cryptsetup(8).
+ * Source: the kernel's admin-guide/device-mapper/dm-crypt.rst, drivers' behaviour, and
+ * cryptsetup(8).
  *
  * What is stored with each sector:
  *
@@ -40,9 +41,9 @@ struct aead_spec {
 };
 
 /*
- * integrity: hmac-sha1, hmac-sha256, hmac-sha384, hmac-sha512, aead, poly1305 or none, as cryptsetup
- * has it; with a cipher in the capi: notation aead or none. mac_key_size in bytes, 0 for the default.
- * -EINVAL: the words do not go together.
+ * integrity: hmac-sha1, hmac-sha256, hmac-sha384, hmac-sha512, aead, poly1305 or none, as
+ * cryptsetup has it; with a cipher in the capi: notation aead or none. mac_key_size in bytes, 0 for
+ * the default. -EINVAL: the words do not go together.
  */
 int aead_spec_parse(const char *cipher, const char *integrity, uint32_t mac_key_size,
 	struct aead_spec *ret, struct diag *diag) _must_check_;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The cipher argument of a dm-crypt table. Reading follows the kernel: in the old notation the first
- * dashes separate, in the capi: notation the last colon and the last dash do, since names
- * of the crypto API may hold both.
+ * The cipher argument of a dm-crypt table. Reading follows the kernel: in the old notation the
+ * first dashes separate, in the capi: notation the last colon and the last dash do, since names of
+ * the crypto API may hold both.
  */
 
 #include <errno.h>

@@ -44,10 +44,9 @@ struct cipher_spec {
 	char iv_opts[32];   /* sha256 of essiv:sha256, else "" */
 	enum cipher_mode mode;
 	enum cipher_iv iv;
-	uint32_t
-		block_size; /* bytes of the block cipher, for the IVs that depend on it; 0 unknown */
-	uint32_t iv_size;   /* bytes; 0 for ecb or unknown */
-	bool capi;	    /* written in the capi: notation */
+	uint32_t block_size; /* bytes, where IVs depend on it; 0: unknown */
+	uint32_t iv_size;    /* bytes; 0 for ecb or unknown */
+	bool capi;	     /* written in the capi: notation */
 };
 
 /* -EINVAL: it does not follow either notation. A cipher not known here is no error. */

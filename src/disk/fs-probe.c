@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The file systems by their superblocks: one probe each, which finds its magic first and then says what
- * it found or that it makes no sense. Sources: the kernel's headers of each file system.
+ * The file systems by their superblocks: one probe each, which finds its magic first and then says
+ * what it found or that it makes no sense. Sources: the kernel's headers of each file system.
  */
 
 #include <errno.h>

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What file system is in an image, read from its superblock. It is there to refuse what could not be
- * mounted on a layer with larger blocks, not to replace blkid(8).
+ * What file system is in an image, read from its superblock. It is there to refuse what could not
+ * be mounted on a layer with larger blocks, not to replace blkid(8).
  */
 
 #include "macro.h"
@@ -14,8 +14,8 @@ struct fs_info {
 	const char
 		*type; /* as mount(8) -t takes it: ext4, xfs, btrfs, erofs, squashfs, f2fs, vfat */
 	/*
-	 * Bytes: the largest logical block size of a device on which the kernel mounts it. It is the
-	 * block size of most, but the sector size of xfs and vfat, and squashfs takes 4096.
+	 * Bytes: the largest logical block size of a device on which the kernel mounts it. It is
+	 * the block size of most, but the sector size of xfs and vfat, and squashfs takes 4096.
 	 */
 	uint32_t block_size;
 	uint64_t size; /* bytes that it covers; 0 if the superblock does not say */

@@ -134,7 +134,9 @@ static bool fits(const struct search *s)
 	return integrity_data_sector(geo, geo->provided_sectors - 1) < s->meta_sectors;
 }
 
-/* The largest multiple of 8 sectors whose last sector is still on the device; 0 if there is none. */
+/*
+ * The largest multiple of 8 sectors whose last sector is still on the device; 0 if there is none.
+ */
 static uint64_t find_provided(struct search *s)
 {
 	uint64_t *provided = &s->geo.provided_sectors;
@@ -218,8 +220,8 @@ static int search_init_format(struct search *s, const struct integrity_format *p
 static uint32_t wanted_sections(const struct search *s, uint64_t journal_sectors)
 {
 	if (journal_sectors == 0)
-		journal_sectors = MIN(DEFAULT_JOURNAL_SECTORS,
-			s->data_sectors >> DEFAULT_JOURNAL_SHIFT);
+		journal_sectors =
+			MIN(DEFAULT_JOURNAL_SECTORS, s->data_sectors >> DEFAULT_JOURNAL_SHIFT);
 	return (uint32_t)MAX(journal_sectors / s->geo.section_sectors, UINT64_C(1));
 }
 

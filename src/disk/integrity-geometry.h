@@ -51,7 +51,9 @@ struct integrity_geometry {
 	bool has_meta;
 };
 
-/* One stretch of data with its tags. Without a metadata device there are many, with one there is 1. */
+/*
+ * One stretch of data with its tags. Without a metadata device there are many, with one there is 1.
+ */
 struct integrity_area {
 	uint64_t first_sector; /* of the mapped device */
 	uint64_t sectors;      /* of the mapped device; the last area may be shorter */

@@ -14,8 +14,8 @@
 #define INTEGRITY_JOURNAL_MAC_SIZE   64 /* bytes kept of a section's MAC, zero padded */
 
 /*
- * What needs keys, done by the caller (platform's journal-crypt.h and digest.h fit). Either may be NULL.
- * Both return 0 or a negative errno.
+ * What needs keys, done by the caller (platform's journal-crypt.h and digest.h fit). Either may be
+ * NULL. Both return 0 or a negative errno.
  */
 struct integrity_journal_ops {
 	/* MAC of data, zero padded or cut to INTEGRITY_JOURNAL_MAC_SIZE bytes. */

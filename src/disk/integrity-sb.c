@@ -76,7 +76,9 @@ static int check_magic(const uint8_t *data, struct diag *diag)
 	return diag_set(diag, -EBADMSG, "there is no integrity superblock");
 }
 
-/* The kernel takes any version that it knows, but it writes only the one that goes with the rest. */
+/*
+ * The kernel takes any version that it knows, but it writes only the one that goes with the rest.
+ */
 static int check_version(const struct integrity_sb *sb, struct diag *diag)
 {
 	bool has_meta = sb->log2_interleave_sectors == 0;

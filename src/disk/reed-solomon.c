@@ -6,8 +6,8 @@
  *	feedback = symbol + row[0]
  *	row[j]   = row[j + 1] + feedback * generator[j],   row[roots] = 0
  *
- * The rows do not move: `first` says which one is row 0, and it goes round. A product with a constant
- * is two look-ups by half bytes, which the vector units do for many columns at a time.
+ * The rows do not move: `first` says which one is row 0, and it goes round. A product with a
+ * constant is two look-ups by half bytes, which the vector units do for many columns at a time.
  */
 
 #include <errno.h>

@@ -48,14 +48,17 @@ struct verity_tree {
 int verity_tree_init(const struct verity_format *params, struct verity_tree *ret,
 	struct diag *diag) _must_check_;
 
-/* Where the digest of item index goes (a data block for level 0): offset in bytes on the hash device. */
+/*
+ * Where the digest of item index goes (a data block for level 0): offset in bytes on the hash
+ * device.
+ */
 _pure_ uint64_t verity_slot_byte(const struct verity_tree *tree, unsigned level, uint64_t index);
 
 /*
  * Forward error correction RS(255, 255 - roots) over the data blocks followed by the hash area from
- * the tree's start to the end of the hash device (or to where the parity begins on the same device).
- * Code word (round, b): symbol i is byte b of covered block round + i * rounds; blocks behind the
- * end are zero. Its parity of `roots` bytes is at (round * block_size + b) * roots.
+ * the tree's start to the end of the hash device (or to where the parity begins on the same
+ * device). Code word (round, b): symbol i is byte b of covered block round + i * rounds; blocks
+ * behind the end are zero. Its parity of `roots` bytes is at (round * block_size + b) * roots.
  */
 struct verity_fec {
 	uint32_t roots;

@@ -27,8 +27,8 @@ struct conf_sink {
 	struct stack *stack; /* where the layers go */
 	load_error_fn on_error;
 	/*
-	 * Takes a line of type "manifest". An error (negative errno and a diag) becomes the error of
-	 * this line, and *ret_phase is the phase that the manifest says of itself: PHASE_SEALED
+	 * Takes a line of type "manifest". An error (negative errno and a diag) becomes the error
+	 * of this line, and *ret_phase is the phase that the manifest says of itself: PHASE_SEALED
 	 * unless it is set. -ENOMEM ends the parser. NULL: such lines are errors.
 	 */
 	int (*on_manifest)(void *userdata, const struct conf_manifest *line, enum phase *ret_phase,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * dmstack-describe, a build tool: prints the manifest's JSON Schema, and fills templates of manual pages and completions from the table of
- * layer types. "@WHAT:TYPE@" in a template becomes what the table says; "common" is the type that
- * stands for the options of every layer.
+ * dmstack-describe, a build tool: prints the manifest's JSON Schema, and fills templates of manual
+ * pages and completions from the table of layer types. "@WHAT:TYPE@" in a template becomes what the
+ * table says; "common" is the type that stands for the options of every layer.
  */
 
 #include <fcntl.h>

@@ -291,7 +291,9 @@ static int integrity_length(const struct layer *layer, const uint64_t below[LAYE
 			"must have exactly the size for which the image was made",
 			(unsigned long long)f->sb.provided_sectors,
 			(unsigned long long)geo.provided_sectors);
-	/* With another granularity the kernel takes the bitmap for full and computes all tags anew. */
+	/*
+	 * With another granularity the kernel takes the bitmap for full and computes all tags anew.
+	 */
 	if (f->has_sb && (f->sb.flags & INTEGRITY_SB_DIRTY_BITMAP) && !f->recalculate_reset &&
 		geo.log2_blocks_per_bitmap_bit != f->sb.log2_blocks_per_bitmap_bit)
 		return diag_set(diag, -EMEDIUMTYPE,

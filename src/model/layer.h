@@ -89,8 +89,8 @@ struct layer_type {
 	enum key_need key;
 	bool read_only; /* the mapping can only be read */
 	/*
-	 * Options that the kernel adds to a live table by itself, or whose values it rounds: neither
-	 * their presence nor their value counts as a difference. Names without the ":".
+	 * Options that the kernel adds to a live table by itself, or whose values it rounds:
+	 * neither their presence nor their value counts as a difference. Names without the ":".
 	 */
 	const char *const *kernel_options;
 
@@ -108,10 +108,13 @@ struct layer_type {
 	int (*superblock)(const struct layer *layer, struct superblock_place *ret);
 	/*
 	 * Holds superblock bytes against the fields and fills in those that were not set.
-	 * -ENODATA: there is no superblock; -EUCLEAN: broken; -EMEDIUMTYPE: not what was configured.
+	 * -ENODATA: there is no superblock; -EUCLEAN: broken; -EMEDIUMTYPE: not what was
+	 * configured.
 	 */
 	int (*adopt)(struct layer *layer, const void *data, size_t size, struct diag *diag);
-	/* The length of the mapping, from the lengths of the devices by role (sectors; 0: absent). */
+	/*
+	 * The length of the mapping, from the lengths of the devices by role (sectors; 0: absent).
+	 */
 	int (*length)(const struct layer *layer, const uint64_t below[LAYER_ROLES_MAX],
 		uint64_t *ret_sectors, struct diag *diag);
 	/* The least lengths below for a mapping of that length; the offline builder asks. */
@@ -191,7 +194,9 @@ int layer_set_device(
 	struct layer *layer, const char *role, const char *device, struct diag *diag) _must_check_;
 /* What all options together must be. Later calls do nothing. */
 int layer_finish(struct layer *layer, struct diag *diag) _must_check_;
-/* The same for a layer whose image is still to be made: no devices, no results such as a root hash. */
+/*
+ * The same for a layer whose image is still to be made: no devices, no results such as a root hash.
+ */
 int layer_finish_create(struct layer *layer, struct diag *diag) _must_check_;
 
 /*

@@ -9,8 +9,8 @@
  *	ciphertext  CL                CR = CM - H(tweak, CL)
  *
  * H(tweak, L) is Poly1305(length of L in bits || tweak) plus Poly1305 of the NH hashes of L's parts
- * of 1024 bytes, under two keys. All keys but XChaCha's own are the begin of an XChaCha stream. libcrypto
- * has the AES; it has neither ChaCha with 12 rounds nor NH.
+ * of 1024 bytes, under two keys. All keys but XChaCha's own are the begin of an XChaCha stream.
+ * libcrypto has the AES; it has neither ChaCha with 12 rounds nor NH.
  */
 
 #include <errno.h>

@@ -49,7 +49,10 @@ struct aead_units {
  * may ever be used twice with one key. -EIO: libcrypto failed.
  */
 int aead_encrypt(struct aead *aead, const struct aead_units *units) _must_check_;
-/* The index of each unit that is not authentic is told; its plaintext is zeroed. Returns their number. */
+/*
+ * The index of each unit that is not authentic is told; its plaintext is zeroed. Returns their
+ * number.
+ */
 int aead_decrypt(struct aead *aead, const struct aead_units *units,
 	void (*bad)(void *userdata, size_t index), void *userdata) _must_check_;
 

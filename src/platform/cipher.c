@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sector encryption as dm-crypt does it. A context keeps its key schedule; from one sector to the next
- * only the IV is set anew.
+ * Sector encryption as dm-crypt does it. A context keeps its key schedule; from one sector to the
+ * next only the IV is set anew.
  */
 
 #include <errno.h>
@@ -290,8 +290,8 @@ static void xor_block(uint8_t *to, const uint8_t *from)
 }
 
 /*
- * CBC encryption waits for each block before it begins the next, so that the processor's pipeline stays
- * empty. Sectors do not wait for one another: the n-th blocks of all lanes go together.
+ * CBC encryption waits for each block before it begins the next, so that the processor's pipeline
+ * stays empty. Sectors do not wait for one another: the n-th blocks of all lanes go together.
  */
 static int encrypt_cbc_lanes(struct cipher *c, const uint8_t *src, uint8_t *dst, uint64_t sector)
 {

@@ -12,8 +12,8 @@
 uint32_t crc32_update(uint32_t state, const void *data, size_t size);
 
 /*
- * Polynomial 0x1edc6f41, reflected. CRC-32C begins with all ones and complements the result. Uses the
- * processor's instruction where it has one.
+ * Polynomial 0x1edc6f41, reflected. CRC-32C begins with all ones and complements the result. Uses
+ * the processor's instruction where it has one.
  */
 uint32_t crc32c_update(uint32_t state, const void *data, size_t size);
 /* The same from tables on every machine. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hashes and MACs under the kernel's names. What begins every message (a MAC's inner pad, a salt) is
- * hashed once and its state copied for each message, which is cheaper than hashing it again.
+ * Hashes and MACs under the kernel's names. What begins every message (a MAC's inner pad, a salt)
+ * is hashed once and its state copied for each message, which is cheaper than hashing it again.
  */
 
 #include <errno.h>
@@ -121,7 +121,9 @@ size_t digest_size(const struct digest *digest)
 	return digest->alg->size;
 }
 
-/* A digest shorter than libcrypto's own (blake2b-256) is a parameter that older ones do not have. */
+/*
+ * A digest shorter than libcrypto's own (blake2b-256) is a parameter that older ones do not have.
+ */
 static int start_md(struct digest *d)
 {
 	size_t size = d->alg->size;

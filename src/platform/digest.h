@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * Hashes and MACs by the names that device-mapper tables use: crc32, crc32c, xxhash64, sha1, sha224, sha256,
- * sha384, sha512, sha3-224 .. sha3-512, blake2b-512, blake2s-256 and hmac(X) for X of the sha
- * families. As in the kernel, crc32 is the raw register (seed 0, no complement), not zlib's.
- * "hmac-sha256" is read as hmac(sha256), as integritysetup does.
+ * Hashes and MACs by the names that device-mapper tables use: crc32, crc32c, xxhash64, sha1,
+ * sha224, sha256, sha384, sha512, sha3-224 .. sha3-512, blake2b-512, blake2s-256 and hmac(X) for X
+ * of the sha families. As in the kernel, crc32 is the raw register (seed 0, no complement), not
+ * zlib's. "hmac-sha256" is read as hmac(sha256), as integritysetup does.
  *
  * A struct digest may be used by one thread at a time; digest_clone() gives each thread its own.
  */
@@ -39,7 +39,10 @@ size_t digest_size(const struct digest *digest);
  */
 int digest_set_prefix(struct digest *digest, const void *data, size_t size) _must_check_;
 
-/* The digest of prefix and pieces in order; n <= DIGEST_VEC_MAX. Writes digest_size() bytes. -EIO: libcrypto failed. */
+/*
+ * The digest of prefix and pieces in order; n <= DIGEST_VEC_MAX. Writes digest_size() bytes. -EIO:
+ * libcrypto failed.
+ */
 int digest_vec(
 	struct digest *digest, const struct iovec *iov, unsigned n, uint8_t *ret) _must_check_;
 int digest_data(struct digest *digest, const void *data, size_t size, uint8_t *ret) _must_check_;

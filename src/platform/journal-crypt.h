@@ -13,8 +13,9 @@
 struct journal_crypt;
 
 /*
- * alg: cbc(aes), ctr(aes), or integritysetup's cbc-aes, ctr-aes. page_size (bytes) is that of the machine
- * that opens the device; it counts for ctr only. -EOPNOTSUPP: another algorithm. -EINVAL: key size.
+ * alg: cbc(aes), ctr(aes), or integritysetup's cbc-aes, ctr-aes. page_size (bytes) is that of the
+ * machine that opens the device; it counts for ctr only. -EOPNOTSUPP: another algorithm. -EINVAL:
+ * key size.
  */
 int journal_crypt_new(const char *alg, const struct secret *key,
 	const struct integrity_geometry *geo, size_t page_size, struct journal_crypt **ret,
@@ -24,7 +25,10 @@ struct journal_crypt *journal_crypt_free(struct journal_crypt *jc);
 /* The commit ids of this journal; for the stream modes they depend on the key. */
 int journal_crypt_commit_ids(
 	struct journal_crypt *jc, uint64_t ret[INTEGRITY_COMMIT_IDS]) _must_check_;
-/* One whole section in place, as struct integrity_journal_ops has it; userdata is the journal_crypt. */
+/*
+ * One whole section in place, as struct integrity_journal_ops has it; userdata is the
+ * journal_crypt.
+ */
 int journal_crypt_encrypt(
 	void *userdata, uint32_t section, uint8_t *data, size_t size) _must_check_;
 int journal_crypt_decrypt(

@@ -102,7 +102,10 @@ static int fetch_credential(
 	return read_fd(fd, path, ret, diag);
 }
 
-/* What a person types is hex if it has twice as many digits as the key has bytes, else it is the key. */
+/*
+ * What a person types is hex if it has twice as many digits as the key has bytes, else it is the
+ * key.
+ */
 static int answer_decode(struct secret **answer, size_t size)
 {
 	_cleanup_(secret_freep) struct secret *bytes = NULL;

@@ -39,10 +39,10 @@ int table_render(const struct dmtable *table, const struct table_inputs *inputs,
 
 /*
  * Holds a live table against the planned one. Positional words must be equal, with devices as
- * MAJOR:MINOR. A key word must have the right form; its bytes are not looked at, and inputs needs no
- * keys. Options are a set: each planned one must be there, and one that is not planned must be
- * among kernel_options (NULL-terminated, or NULL), as those may also have another value.
- * -EEXIST: it differs, and the diag says where; never with a key in it.
+ * MAJOR:MINOR. A key word must have the right form; its bytes are not looked at, and inputs needs
+ * no keys. Options are a set: each planned one must be there, and one that is not planned must be
+ * among kernel_options (NULL-terminated, or NULL), as those may also have another value. -EEXIST:
+ * it differs, and the diag says where; never with a key in it.
  */
 int table_compare(const struct dmtable *planned, const struct table_inputs *inputs,
 	const struct mapping_line *live, const char *const *kernel_options,

@@ -28,11 +28,11 @@ void log_set_max_level(enum log_level level);
 
 void log_full(enum log_level level, const char *format, ...) _printf_(2, 3);
 
-#define log_error(...)   log_full(LOG_LEVEL_ERR, __VA_ARGS__)
+#define log_error(...)	 log_full(LOG_LEVEL_ERR, __VA_ARGS__)
 #define log_warning(...) log_full(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_notice(...)  log_full(LOG_LEVEL_NOTICE, __VA_ARGS__)
-#define log_info(...)    log_full(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...)   log_full(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_notice(...)	 log_full(LOG_LEVEL_NOTICE, __VA_ARGS__)
+#define log_info(...)	 log_full(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)	 log_full(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /* Logs the text followed by ": " and the error's name, and returns r. */
 int log_error_errno(int r, const char *format, ...) _printf_(2, 3);

@@ -10,21 +10,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define _must_check_       __attribute__((warn_unused_result))
+#define _must_check_	   __attribute__((warn_unused_result))
 #define _printf_(fmt, arg) __attribute__((format(printf, fmt, arg)))
-#define _nonnull_(...)     __attribute__((nonnull(__VA_ARGS__)))
-#define _unused_           __attribute__((unused))
-#define _noinline_         __attribute__((noinline))
-#define _const_            __attribute__((const))
-#define _pure_             __attribute__((pure))
+#define _nonnull_(...)	   __attribute__((nonnull(__VA_ARGS__)))
+#define _unused_	   __attribute__((unused))
+#define _noinline_	   __attribute__((noinline))
+#define _const_		   __attribute__((const))
+#define _pure_		   __attribute__((pure))
 
 /* The number of elements of an array; a pointer does not compile. */
 #define ARRAY_SIZE(a)                                                                              \
-	(sizeof(a) / sizeof((a)[0]) +                                                              \
-		0 * sizeof(struct {                                                                \
-			int not_an_array                                                           \
-				: 1 - 2 * __builtin_types_compatible_p(typeof(a), typeof(&(a)[0])); \
-		}))
+	(sizeof(a) / sizeof((a)[0]) + 0 * sizeof(struct {                                          \
+		int not_an_array : 1 -                                                             \
+			2 * __builtin_types_compatible_p(typeof(a), typeof(&(a)[0]));              \
+	}))
 
 #define MIN(a, b)                                                                                  \
 	({                                                                                         \

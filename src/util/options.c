@@ -58,7 +58,9 @@ static int option_set(const struct option_def *def, void *opts, const char *arg,
 	return 0;
 }
 
-/* The rows in getopt's form; the index of the row is the value, --help is the one behind the last. */
+/*
+ * The rows in getopt's form; the index of the row is the value, --help is the one behind the last.
+ */
 static void options_compile(const struct verb *verb, struct option longs[OPTIONS_MAX + 2],
 	char shorts[2 * OPTIONS_MAX + 3])
 {

@@ -49,7 +49,10 @@ struct verb {
 	size_t opts_size;
 	size_t n_args;	   /* how many words have to be there */
 	size_t n_optional; /* how many more there may be */
-	/* An enum exit_code, or a negative errno, which is EXIT_FAILED. Sets the diag in both cases. */
+	/*
+	 * An enum exit_code, or a negative errno, which is EXIT_FAILED. Sets the diag in both
+	 * cases.
+	 */
 	int (*run)(const void *opts, const char *const *args, struct diag *diag);
 };
 

@@ -17,7 +17,8 @@ struct secret;
  */
 int secret_new(size_t size, bool must_lock, struct secret **ret) _must_check_;
 /* Copies; the caller wipes its own. */
-int secret_new_from(const void *data, size_t size, bool must_lock, struct secret **ret) _must_check_;
+int secret_new_from(
+	const void *data, size_t size, bool must_lock, struct secret **ret) _must_check_;
 /* Reads from the descriptor until its end; -EFBIG above limit bytes, -ENODATA if it is empty. */
 int secret_read(int fd, size_t limit, bool must_lock, struct secret **ret) _must_check_;
 /* Wipes and frees; takes and returns NULL. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A dm-integrity superblock, and behind it 8 bytes each of the sizes of data device and metadata device and
- * of the start sector. What decodes encodes to the same bytes; what opens stays on its device.
+ * A dm-integrity superblock, and behind it 8 bytes each of the sizes of data device and metadata
+ * device and of the start sector. What decodes encodes to the same bytes; what opens stays on its
+ * device.
  */
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Feeds every file of the named folders to the fuzz target, and of each some thousand variants. They are
- * the same in every run, so that a failure comes back.
+ * Feeds every file of the named folders to the fuzz target, and of each some thousand variants.
+ * They are the same in every run, so that a failure comes back.
  *
  *	fuzz-NAME FOLDER...
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Images that the kernel, cryptsetup, integritysetup and veritysetup made, built again by the filters
- * and compared by the sha256 of the complete image; then read back.
+ * Images that the kernel, cryptsetup, integritysetup and veritysetup made, built again by the
+ * filters and compared by the sha256 of the complete image; then read back.
  */
 
 #include "test.h"

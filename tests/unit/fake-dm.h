@@ -41,7 +41,9 @@ void fake_without_target(const char *target);
 /* Keys that were added and not dropped. */
 unsigned fake_keys(void);
 
-/* Among the fakes: adds to the log; takes the error that was asked for, or 0; what is mapped there. */
+/*
+ * Among the fakes: adds to the log; takes the error that was asked for, or 0; what is mapped there.
+ */
 void fake_call(const char *format, ...) _printf_(1, 2);
 int fake_injected(const char *call, const char *name);
 bool fake_mapping_at(dev_t device, uint64_t *ret_sectors, bool *ret_read_only);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sector encryption against images that dm-crypt wrote, and against itself: there and back, in pieces,
- * by clones, in place.
+ * Sector encryption against images that dm-crypt wrote, and against itself: there and back, in
+ * pieces, by clones, in place.
  */
 
 #include "test.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * File systems as their own tools make them, where those are installed, and superblocks written by hand.
+ * File systems as their own tools make them, where those are installed, and superblocks written by
+ * hand.
  */
 
 #include "test.h"

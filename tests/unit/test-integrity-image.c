@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Whole dm-integrity devices, made of superblock, journal and tags, against the sha256 of those that
- * the kernel wrote: after format, and after writing and closing.
+ * Whole dm-integrity devices, made of superblock, journal and tags, against the sha256 of those
+ * that the kernel wrote: after format, and after writing and closing.
  */
 
 #include "test.h"

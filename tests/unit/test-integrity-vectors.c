@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Devices of 8 MiB formatted from options alone, odd tag sizes and paddings among them. The digests
- * were made by other code, which was held against the kernel. Sector s of the content is the number s,
- * little endian, 64 times.
+ * were made by other code, which was held against the kernel. Sector s of the content is the number
+ * s, little endian, 64 times.
  */
 
 #include "test.h"

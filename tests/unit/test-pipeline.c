@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Chunks and threads: everything is moved once, zeros as zeros, and the first error or a signal ends it.
+ * Chunks and threads: everything is moved once, zeros as zeros, and the first error or a signal
+ * ends it.
  */
 
 #include "test.h"

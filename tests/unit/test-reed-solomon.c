@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Parity that is right has no syndrome: a code word is zero at every root of its generator. The golden
- * verity images hold the encoder against veritysetup's as well.
+ * Parity that is right has no syndrome: a code word is zero at every root of its generator. The
+ * golden verity images hold the encoder against veritysetup's as well.
  */
 
 #include "test.h"

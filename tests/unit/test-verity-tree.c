@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hash devices and their parity, made in the plainest way from the shape of the tree, against those that
- * veritysetup wrote and the root hashes of cryptsetup's test suite.
+ * Hash devices and their parity, made in the plainest way from the shape of the tree, against those
+ * that veritysetup wrote and the root hashes of cryptsetup's test suite.
  */
 
 #include "test.h"
