@@ -26,7 +26,10 @@ struct job {
 	uint64_t size;
 	size_t chunk_size;
 	uint32_t granule; /* a chunk has at least this; zeros are looked for in these units */
-	/* Works on one chunk with a buffer of chunk_size bytes; NULL: a hole of the input, of any length. */
+	/*
+	 * Works on one chunk with a buffer of chunk_size bytes; NULL: a hole of the input, of any
+	 * length.
+	 */
 	int (*work)(struct job *job, uint8_t *buffer, uint64_t len, uint64_t offset);
 
 	atomic_uint_fast64_t next;
