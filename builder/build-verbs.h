@@ -11,3 +11,4 @@ extern const struct verb verb_create;
 extern const struct verb verb_verify;
 extern const struct verb verb_extract;
 extern const struct verb verb_inspect;
+extern const struct verb verb_sign;

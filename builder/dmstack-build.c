@@ -11,6 +11,7 @@ static const struct verb *const verbs[] = {
 	&verb_verify,
 	&verb_extract,
 	&verb_inspect,
+	&verb_sign,
 };
 
 static const struct program program = {

@@ -11,6 +11,7 @@
 #include "image-set.h"
 #include "interrupt.h"
 #include "json-text.h"
+#include "manifest-trust.h"
 #include "log.h"
 #include "pipeline.h"
 #include "progress.h"
@@ -21,7 +22,7 @@
 #define LINES_MAX 1000U
 
 struct verify_opts {
-	struct strlist keys;
+	struct strlist keys, certificates;
 	const char *images;
 	uint64_t threads;
 	bool no_digest, json, quiet;
@@ -38,6 +39,8 @@ static const struct option_def options[] = {
 		.help = "where the bytes of a key are now"),
 	OPTION("images", OPTION_STRING, images, .letter = 'i', .arg = "DIR",
 		.help = "where the images are, if not beside the manifest"),
+	OPTION("certificate", OPTION_LIST, certificates, .letter = 'c', .arg = "FILE",
+		.help = "refuse a manifest that is not signed by this key"),
 	OPTION("no-digest", OPTION_FLAG, no_digest,
 		.help = "leave out the sha256 of the images; the layers have to find it"),
 	OPTION("threads", OPTION_U64, threads, .letter = 't', .arg = "N",
@@ -198,6 +201,11 @@ static int verify_run(const void *opts, const char *const *args, struct diag *di
 	if (r < 0)
 		return r == -ENOMEM ? r : EXIT_USAGE;
 
+	if (v.opts->certificates.n > 0) {
+		r = manifest_check_signature(args[0], &v.opts->certificates, diag);
+		if (r < 0)
+			return r;
+	}
 	r = image_set_load(&v.set, args[0], v.opts->images, diag);
 	if (r < 0)
 		return r;

@@ -59,7 +59,7 @@ _dmstack_values() {
 		compgen -d -- "$4"
 		[[ $2 != extract ]] || compgen -f -- "$4"
 		;;
-	--input | -i) compgen -f -- "$4" ;;
+	--input | -i | --certificate | -c | --private-key) compgen -f -- "$4" ;;
 	--key | -k)
 		if [[ $4 == *=* ]]; then
 			compgen -f -P "${4%%=*}=" -- "${4#*=}"
@@ -78,7 +78,7 @@ _dmstack_values() {
 _dmstack_positional() {
 	case $1:$2 in
 	*dmstack:attach | *dmstack:detach | *dmstack:plan | *dmstack:status) _dmstack_names "$1" ;;
-	*dmstack-build:verify | *dmstack-build:extract | *dmstack-build:inspect)
+	*dmstack-build:verify | *dmstack-build:extract | *dmstack-build:inspect | *dmstack-build:sign)
 		compgen -f -- "$3"
 		;;
 	esac

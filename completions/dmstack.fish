@@ -55,7 +55,7 @@ function __dmstack_values
     switch $argv[2]
         case --root --images --mount -m
             __fish_complete_directories "$argv[3]" ''
-        case --input -i --output -o
+        case --input -i --output -o --certificate -c --private-key
             __fish_complete_path "$argv[3]"
         case --key -k
             if string match -q '*=*' -- $argv[3]
@@ -93,7 +93,7 @@ function __dmstack_complete
     else if string match -q -- '-*' $cur
         __dmstack_options $program $verb
     else if test (string replace -r '.*/' '' $program) = dmstack-build
-        contains $verb verify extract inspect
+        contains $verb verify extract inspect sign
         and __fish_complete_path "$cur"
     else if contains $verb attach detach plan status
         $program list 2>/dev/null | string replace -r ' .*' '' | tail -n +2

@@ -60,7 +60,7 @@ _dmstack_value() {
 	case $1 in
 	--root | --images) _files -/ ;;
 	--output | -o) if [[ $verb == extract ]]; then _files; else _files -/; fi ;;
-	--input) _files ;;
+	--input | --certificate | -c | --private-key) _files ;;
 	-i) if [[ $verb == create ]]; then _files; else _files -/; fi ;;
 	--key | -k)
 		if compset -P '*='; then _files; else compadd -S '' credential: file: keyring:; fi

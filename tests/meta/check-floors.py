@@ -13,7 +13,7 @@ LIBRARIES = {
     "json-c/": ["src/format/"],
     "json.h": ["src/format/"],
     "libdevmapper.h": ["src/platform/dm", "src/platform/table-"],
-    "openssl/": ["src/platform/aead", "src/platform/digest", "src/platform/cipher", "src/platform/journal-crypt",
+    "openssl/": ["src/platform/aead", "src/platform/signature", "src/platform/digest", "src/platform/cipher", "src/platform/journal-crypt",
                  "src/platform/kdf", "src/platform/file-digest", "src/platform/crypto", "src/platform/adiantum"],
     "xxhash.h": ["src/platform/digest"],
     "systemd/": [],

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A manifest and its signature are two files: NAME.json and NAME.json.p7s.
+ */
+
+#include "diag.h"
+#include "options.h"
+
+/* The signature's path; NULL when memory is out. The caller frees it. */
+char *manifest_signature_path(const char *manifest_path);
+
+/*
+ * Checks the manifest's signature against certificates in files. -ENOENT: it has none.
+ * -EKEYREJECTED, -EBADMSG: as signature_verify().
+ */
+int manifest_check_signature(const char *manifest_path, const struct strlist *certificates,
+	struct diag *diag) _must_check_;
