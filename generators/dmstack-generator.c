@@ -201,7 +201,7 @@ static int generator_write(struct generator *g)
 		return log_diag(r, &diag);
 	/* Last, so that it stands for everything before it. */
 	struct unit_tree state = {};
-	struct buf *buf = unit_tree_add_file(&state, UNIT_PLACE_NORMAL, STATE_FILE);
+	struct buf *buf = unit_tree_add_file(&state, UNIT_PLACE_NORMAL, NULL, STATE_FILE);
 
 	buf_puts(buf, buf_str(&g->state));
 	unit_tree_end_file(&state);

@@ -69,7 +69,7 @@ int unit_mount_check(const struct layer *layer, struct diag *diag)
 static void fsck_root_add(struct units *u, const struct mount *m)
 {
 	struct buf *buf =
-		unit_tree_add_file(u->tree, UNIT_PLACE_NORMAL, "systemd-fsck-root.service");
+		unit_tree_add_file(u->tree, UNIT_PLACE_NORMAL, NULL, "systemd-fsck-root.service");
 
 	buf_puts(buf, GENERATED_HEAD "Description=File System Check on the Root Layer\n"
 				     "Documentation=man:systemd-fsck-root.service(8)\n"
@@ -152,7 +152,7 @@ static void mount_unit_add(struct units *u, const struct mount *m)
 	if (unit_name_escape_path(&name, m->where) < 0)
 		return;
 	buf_puts(&name, ".mount");
-	buf = unit_tree_add_file(u->tree, m->place, "%s", buf_str(&name));
+	buf = unit_tree_add_file(u->tree, m->place, NULL, buf_str(&name));
 	buf_puts(buf, GENERATED_HEAD "Documentation=man:dmstack-generator(8)\n");
 	if (m->layer->source_path) {
 		buf_puts(buf, "SourcePath=");
@@ -169,23 +169,19 @@ static void mount_unit_add(struct units *u, const struct mount *m)
 
 	if (common->noauto)
 		return;
-	const char *edge = common->nofail ? "wants" : "requires";
-	_cleanup_(buf_done) struct buf target = {};
+	_cleanup_(buf_done) struct buf folder = {}, target = {};
 
+	buf_printf(&folder, "%s.%s", m->target, common->nofail ? "wants" : "requires");
 	buf_printf(&target, "../%s", buf_str(&name));
-	unit_tree_add_folder(u->tree, m->place, "%s.%s", m->target, edge);
-	unit_tree_add_link(
-		u->tree, m->place, buf_str(&target), "%s.%s/%s", m->target, edge, buf_str(&name));
+	unit_tree_add_link(u->tree, m->place, buf_str(&folder), buf_str(&name), buf_str(&target));
 }
 
 /* So that dracut's and systemd's own units that wait for the root device wait for this one. */
 static void root_device_add(struct units *u, const struct layer *layer)
 {
-	const char *name = "initrd-root-device.target.d";
-	struct buf *buf;
+	struct buf *buf = unit_tree_add_file(
+		u->tree, UNIT_PLACE_NORMAL, "initrd-root-device.target.d", "50-dmstack.conf");
 
-	unit_tree_add_folder(u->tree, UNIT_PLACE_NORMAL, "%s", name);
-	buf = unit_tree_add_file(u->tree, UNIT_PLACE_NORMAL, "%s/50-dmstack.conf", name);
 	buf_puts(buf, GENERATED_HEAD);
 	put_mapper_unit(buf, "Requires=", layer->name, ".device\n");
 	put_mapper_unit(buf, "After=", layer->name, ".device\n");

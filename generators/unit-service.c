@@ -178,10 +178,10 @@ void unit_service_add(struct units *u, const struct layer *layer, bool top)
 	struct unit_tree *tree = u->tree;
 	struct buf *buf;
 
-	unit_tree_add_folder(
-		tree, UNIT_PLACE_NORMAL, "dmstack@%s.service.d", buf_str(&u->instance));
-	buf = unit_tree_add_file(tree, UNIT_PLACE_NORMAL, "dmstack@%s.service.d/50-dmstack.conf",
-		buf_str(&u->instance));
+	buf_reset(&u->scratch);
+	put_service(&u->scratch, layer->name);
+	buf_puts(&u->scratch, ".d");
+	buf = unit_tree_add_file(tree, UNIT_PLACE_NORMAL, scratch_str(u), "50-dmstack.conf");
 	buf_puts(buf, GENERATED_HEAD);
 	if (layer->source_path) {
 		buf_puts(buf, "SourcePath=");
@@ -203,9 +203,9 @@ void unit_service_add(struct units *u, const struct layer *layer, bool top)
 	if (common->phase != PHASE_BOOTSTRAP)
 		unit_put_action(buf, "FailureAction", common->fail);
 
-	buf_reset(&u->settings);
-	put_key_settings(u, &u->settings, layer);
-	if (u->settings.size > 0)
-		buf_printf(buf, "\n[Service]\n%s", buf_str(&u->settings));
+	buf_reset(&u->scratch);
+	put_key_settings(u, &u->scratch, layer);
+	if (u->scratch.size > 0 || buf_error(&u->scratch) < 0)
+		buf_printf(buf, "\n[Service]\n%s", scratch_str(u));
 	unit_tree_end_file(tree);
 }

@@ -6,7 +6,6 @@
  */
 
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -43,57 +42,50 @@ static struct unit_entry *tree_new_entry(
 	return entry;
 }
 
-/* The buffer prints no va_list; names are short, and one that is not is refused. */
-static void _printf_(2, 0) tree_put_path(struct unit_tree *tree, const char *format, va_list ap)
+static void tree_put_path(struct unit_tree *tree, const char *folder, const char *name)
 {
-	char path[1024];
-	int n = vsnprintf(path, sizeof(path), format, ap);
+	if (folder)
+		buf_puts(&tree->text, folder);
+	if (folder && name)
+		buf_putc(&tree->text, '/');
+	if (name)
+		buf_puts(&tree->text, name);
+	buf_putc(&tree->text, '\0');
+}
 
-	if (n < 0 || (size_t)n >= sizeof(path)) {
-		tree->text.error = -ENAMETOOLONG;
-		return;
+static struct unit_entry *tree_add(struct unit_tree *tree, enum unit_entry_kind kind,
+	enum unit_place place, const char *folder, const char *name)
+{
+	struct unit_entry *entry;
+
+	/* A name that memory ran out for; behind an empty folder the path would be absolute. */
+	if ((folder && !*folder) || !*name) {
+		tree->text.error = -ENOMEM;
+		return NULL;
 	}
-	buf_append(&tree->text, path, (size_t)n + 1);
-}
-
-void unit_tree_add_folder(struct unit_tree *tree, enum unit_place place, const char *format, ...)
-{
-	va_list ap;
-
-	if (!tree_new_entry(tree, UNIT_ENTRY_FOLDER, place))
-		return;
-	va_start(ap, format);
-	tree_put_path(tree, format, ap);
-	va_end(ap);
-}
-
-void unit_tree_add_link(
-	struct unit_tree *tree, enum unit_place place, const char *target, const char *format, ...)
-{
-	struct unit_entry *entry = tree_new_entry(tree, UNIT_ENTRY_LINK, place);
-	va_list ap;
-
+	if (folder && tree_new_entry(tree, UNIT_ENTRY_FOLDER, place))
+		tree_put_path(tree, folder, NULL);
+	entry = tree_new_entry(tree, kind, place);
 	if (!entry)
-		return;
-	va_start(ap, format);
-	tree_put_path(tree, format, ap);
-	va_end(ap);
+		return NULL;
+	tree_put_path(tree, folder, name);
 	entry->data = tree->text.size;
-	buf_append(&tree->text, target, strlen(target) + 1);
+	return entry;
+}
+
+void unit_tree_add_link(struct unit_tree *tree, enum unit_place place, const char *folder,
+	const char *name, const char *target)
+{
+	if (!*target)
+		tree->text.error = -ENOMEM;
+	else if (tree_add(tree, UNIT_ENTRY_LINK, place, folder, name))
+		buf_append(&tree->text, target, strlen(target) + 1);
 }
 
 struct buf *unit_tree_add_file(
-	struct unit_tree *tree, enum unit_place place, const char *format, ...)
+	struct unit_tree *tree, enum unit_place place, const char *folder, const char *name)
 {
-	struct unit_entry *entry = tree_new_entry(tree, UNIT_ENTRY_FILE, place);
-	va_list ap;
-
-	if (!entry)
-		return &tree->text;
-	va_start(ap, format);
-	tree_put_path(tree, format, ap);
-	va_end(ap);
-	entry->data = tree->text.size;
+	(void)tree_add(tree, UNIT_ENTRY_FILE, place, folder, name);
 	return &tree->text;
 }
 

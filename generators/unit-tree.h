@@ -37,14 +37,15 @@ struct unit_tree {
 
 void unit_tree_done(struct unit_tree *tree);
 
-/* Errors stick in tree->text and are reported by unit_tree_write(). */
-void unit_tree_add_folder(struct unit_tree *tree, enum unit_place place, const char *format, ...)
-	_printf_(3, 4);
-void unit_tree_add_link(struct unit_tree *tree, enum unit_place place, const char *target,
-	const char *format, ...) _printf_(4, 5);
+/*
+ * Errors stick in tree->text and are reported by unit_tree_write(). The folder is made, too; NULL
+ * stands for the place itself.
+ */
+void unit_tree_add_link(struct unit_tree *tree, enum unit_place place, const char *folder,
+	const char *name, const char *target);
 /* Whatever is appended to the buf, up to the next call for this tree, is the content. */
 struct buf *unit_tree_add_file(
-	struct unit_tree *tree, enum unit_place place, const char *format, ...) _printf_(3, 4);
+	struct unit_tree *tree, enum unit_place place, const char *folder, const char *name);
 /* Ends the content of the last file. */
 void unit_tree_end_file(struct unit_tree *tree);
 

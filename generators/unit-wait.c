@@ -90,11 +90,9 @@ static void wait_add_unit(struct units *u, const struct device_wait *wait)
 {
 	struct buf *buf;
 
-	buf_reset(&u->settings);
-	put_path_unit(&u->settings, "", wait->path, ".device.d");
-	unit_tree_add_folder(u->tree, UNIT_PLACE_NORMAL, "%s", buf_str(&u->settings));
-	buf = unit_tree_add_file(
-		u->tree, UNIT_PLACE_NORMAL, "%s/50-dmstack.conf", buf_str(&u->settings));
+	buf_reset(&u->scratch);
+	put_path_unit(&u->scratch, "", wait->path, ".device.d");
+	buf = unit_tree_add_file(u->tree, UNIT_PLACE_NORMAL, scratch_str(u), "50-dmstack.conf");
 	buf_puts(buf, GENERATED_HEAD);
 	put_timeout(buf, wait->usec, wait->sealed);
 	unit_tree_end_file(u->tree);

@@ -16,13 +16,14 @@
 struct units {
 	const struct units_input *in;
 	struct unit_tree *tree;
-	struct buf instance; /* the escaped name of the layer at hand */
-	struct buf settings; /* its [Service] section */
+	struct buf scratch; /* for names and sections in the making */
 	struct device_wait *waits;
 	size_t n_waits;
 	size_t space;
 };
 
+/* What is in scratch. An error there becomes one of the tree, so that nothing is written. */
+const char *scratch_str(struct units *u);
 /* dmstack@NAME.service, blockdev@PATH.target, PATH.device. The names were checked before. */
 void put_service(struct buf *buf, const char *name);
 void put_path_unit(struct buf *buf, const char *prefix, const char *path, const char *suffix);

@@ -43,6 +43,15 @@ void put_mapper_unit(struct buf *buf, const char *prefix, const char *name, cons
 		put_path_unit(buf, prefix, path, suffix);
 }
 
+const char *scratch_str(struct units *u)
+{
+	const int r = buf_error(&u->scratch);
+
+	if (r < 0)
+		u->tree->text.error = r;
+	return buf_str(&u->scratch);
+}
+
 /* Names that would not fit are refused before anything is emitted for the stack. */
 static int layer_check_names(const struct layer *layer, struct diag *diag)
 {
@@ -162,11 +171,9 @@ static void top_add_device(struct units *u, const struct top *top)
 		top->layer->common.phase != PHASE_BOOTSTRAP ? top->layer : NULL;
 	struct buf *buf;
 
-	buf_reset(&u->settings);
-	put_mapper_unit(&u->settings, "", top->name, ".device.d");
-	unit_tree_add_folder(u->tree, UNIT_PLACE_NORMAL, "%s", buf_str(&u->settings));
-	buf = unit_tree_add_file(
-		u->tree, UNIT_PLACE_NORMAL, "%s/40-dmstack.conf", buf_str(&u->settings));
+	buf_reset(&u->scratch);
+	put_mapper_unit(&u->scratch, "", top->name, ".device.d");
+	buf = unit_tree_add_file(u->tree, UNIT_PLACE_NORMAL, scratch_str(u), "40-dmstack.conf");
 	buf_puts(buf, GENERATED_HEAD "Requires=");
 	put_service(buf, top->name);
 	buf_putc(buf, '\n');
@@ -177,7 +184,7 @@ static void top_add_device(struct units *u, const struct top *top)
 /* What comes up at boot without being asked for. */
 static void tops_add_target(struct units *u, const struct top *tops, size_t n_tops, bool remote)
 {
-	const char *target = remote ? "remote-dmstack.target" : "dmstack.target";
+	const char *folder = remote ? "remote-dmstack.target.d" : "dmstack.target.d";
 	struct buf *buf = NULL;
 
 	for (size_t i = 0; i < n_tops; i++) {
@@ -186,9 +193,8 @@ static void tops_add_target(struct units *u, const struct top *tops, size_t n_to
 		if (!common || common->noauto || common->netdev != remote)
 			continue;
 		if (!buf) {
-			unit_tree_add_folder(u->tree, UNIT_PLACE_NORMAL, "%s.d", target);
 			buf = unit_tree_add_file(
-				u->tree, UNIT_PLACE_NORMAL, "%s.d/50-dmstack.conf", target);
+				u->tree, UNIT_PLACE_NORMAL, folder, "50-dmstack.conf");
 			buf_puts(buf, GENERATED_HEAD);
 		}
 		buf_puts(buf, common->nofail ? "Wants=" : "Requires=");
@@ -197,19 +203,6 @@ static void tops_add_target(struct units *u, const struct top *tops, size_t n_to
 	}
 	if (buf)
 		unit_tree_end_file(u->tree);
-}
-
-static int layer_add_units(struct units *u, const struct layer *layer, bool top)
-{
-	int r;
-
-	buf_reset(&u->instance);
-	unit_name_escape(&u->instance, layer->name);
-	unit_service_add(u, layer, top);
-	r = waits_add_layer(u, layer);
-	if (r < 0)
-		return r;
-	return buf_error(&u->instance);
 }
 
 enum { MARK_NONE, MARK_LAYER, MARK_TOP };
@@ -233,7 +226,8 @@ static int tops_add_units(struct units *u, const struct top *tops, size_t n_tops
 
 		if (layer->mark == MARK_NONE)
 			continue;
-		r = layer_add_units(u, layer, layer->mark == MARK_TOP);
+		unit_service_add(u, layer, layer->mark == MARK_TOP);
+		r = waits_add_layer(u, layer);
 		if (r < 0)
 			return r;
 	}
@@ -246,7 +240,7 @@ static int tops_add_units(struct units *u, const struct top *tops, size_t n_tops
 	tops_add_target(u, tops, n_tops, false);
 	tops_add_target(u, tops, n_tops, true);
 	waits_add_units(u);
-	return buf_error(&u->instance);
+	return buf_error(&u->tree->text);
 }
 
 /* The initrd attaches what is flagged for it, by name or because root stands on it. */
@@ -296,8 +290,7 @@ static void units_done(struct units *u, struct top *tops, size_t n_tops)
 	for (size_t i = 0; i < n_tops; i++)
 		free(tops[i].layers);
 	free(tops);
-	buf_done(&u->instance);
-	buf_done(&u->settings);
+	buf_done(&u->scratch);
 }
 
 int units_compile(const struct units_input *in, struct unit_tree *tree)

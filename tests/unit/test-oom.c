@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs each parser again and again and lets the first allocation fail, then the second, and so on
+ * Runs each parser, and the maker of units, again and again and lets the first allocation fail, then the second, and so on
  * until none fails any more. Every run must say -ENOMEM, or have done its job; and the sanitizers
  * see what a run leaves behind.
  */
@@ -18,6 +18,7 @@
 #include "manifest-v1.h"
 #include "manifest.h"
 #include "plan.h"
+#include "units.h"
 
 /* Allocations until one fails; 0: none does. */
 static unsigned countdown;
@@ -179,6 +180,55 @@ static int job_bad_conf(void)
 	return parse_and_plan("x\ny foo z\nz linear /dev/a - offset=x\nd linear /dev/d\n", 3);
 }
 
+static void ignore_stack(const char *name, unsigned phase, const struct diag *error, void *userdata)
+{
+}
+
+static int compile_units(struct stack *stack, struct unit_tree *tree)
+{
+	const struct conf_sink sink = { .stack = stack };
+	const struct units_input in = { .stack = stack, .on_stack = ignore_stack };
+	const char *text = "low linear /dev/a - timeout=3s\ntop crypt low credential:k sealed\n"
+			   "img linear /images/a - nofail\n";
+	struct mount_hint *mount;
+	int r;
+
+	r = conf_parse(text, strlen(text), "f", &sink);
+	if (r < 0)
+		return r;
+	mount = calloc(1, sizeof(*mount));
+	if (!mount)
+		return -ENOMEM;
+	stack_find(stack, "top")->mount = mount;
+	mount->where = strdup("/srv");
+	if (!mount->where)
+		return -ENOMEM;
+	/* A stack that failed for want of memory is as good as an error here. */
+	if (stack_link(stack) != 0 || units_compile(&in, tree) != 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* Units are whole, or there is an error: nothing may be missing in what is written. */
+static int job_units(void)
+{
+	static struct buf whole; /* what the units are when no allocation fails */
+	_cleanup_(unit_tree_done) struct unit_tree tree = {};
+	_cleanup_(stack_done) struct stack stack = {};
+	int r = compile_units(&stack, &tree);
+
+	if (r < 0)
+		return r;
+	if (whole.size == 0) {
+		buf_append(&whole, tree.text.data, tree.text.size);
+		if (buf_error(&whole) < 0)
+			return -ENOMEM;
+	}
+	assert_int_equal(tree.text.size, whole.size);
+	assert_memory_equal(tree.text.data, whole.data, whole.size);
+	return 0;
+}
+
 static const char manifest_text[] =
 	"{\"dmstack\": 1, \"name\": \"b\", \"phase\": \"sealed\", \"layers\": [{\"name\": \"a\", "
 	"\"type\": \"integrity\", \"devices\": {\"data\": \"/dev/a\"}, \"integrity-algorithm\": "
@@ -259,6 +309,11 @@ static void test_manifest(void **state)
 	fail_each(job_old_manifest, 0);
 }
 
+static void test_units(void **state)
+{
+	fail_each(job_units, 0);
+}
+
 static void test_cmdline(void **state)
 {
 	fail_each(job_cmdline, 0);
@@ -269,6 +324,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conf),
 		cmocka_unit_test(test_manifest),
+		cmocka_unit_test(test_units),
 		cmocka_unit_test(test_cmdline),
 	};
 
