@@ -5,6 +5,7 @@
 
 #include "plan-notes.h"
 
+#include "layer-crypt.h"
 #include "layer-integrity.h"
 #include "layer-verity.h"
 
@@ -13,7 +14,7 @@ struct traits {
 	bool verified;		 /* by a hash tree */
 	bool tagged;		 /* by dm-integrity ... */
 	bool tagged_by_key;	 /* ... with a key */
-	bool superblock_is_open; /* keyed tags, but nothing authenticates their superblock */
+	bool superblock_is_open; /* no key protects the superblock of dm-integrity */
 	bool unchecked;		 /* a layer is told to hand out bad blocks */
 	bool torn;		 /* writes of data and tag may come apart */
 	bool discard;
@@ -24,6 +25,13 @@ static void traits_add(struct traits *t, const struct layer *layer)
 	t->discard = t->discard || layer->common.discard;
 	if (layer->type->key == KEY_REQUIRED)
 		t->encrypted = true;
+	if (layer->type == &layer_type_crypt) {
+		struct aead_spec aead;
+
+		/* AEAD_RANDOM only stores IVs in the tags. */
+		if (crypt_layer_aead(layer, &aead, NULL) >= 0 && aead.kind != AEAD_RANDOM)
+			t->tagged = t->tagged_by_key = true;
+	}
 	if (layer->type == &layer_type_verity) {
 		t->verified = true;
 		t->unchecked = t->unchecked || verity_fields(layer)->on_corruption == VERITY_IGNORE;
@@ -31,14 +39,13 @@ static void traits_add(struct traits *t, const struct layer *layer)
 	if (layer->type == &layer_type_integrity) {
 		const struct integrity_fields *f = integrity_fields(layer);
 
-		t->tagged = true;
+		/* What lies in a store of tags is the affair of the crypt layer above. */
+		t->tagged = t->tagged || !integrity_is_tag_store(layer);
 		t->torn = t->torn || f->mode == INTEGRITY_DIRECT;
 		t->unchecked = t->unchecked || f->mode == INTEGRITY_RECOVERY || f->recalculate ||
 			       f->recalculate_reset;
-		if (integrity_is_keyed(layer)) {
-			t->tagged_by_key = true;
-			t->superblock_is_open = t->superblock_is_open || !f->journal_integrity;
-		}
+		t->tagged_by_key = t->tagged_by_key || integrity_is_keyed(layer);
+		t->superblock_is_open = t->superblock_is_open || !f->journal_integrity;
 	}
 }
 
@@ -59,7 +66,7 @@ void plan_notes_print(struct layer *const *order, size_t n, const char *prefix, 
 			"Accidental changes are noticed; an attacker can compute the tags anew." },
 		{ !t.verified && t.tagged_by_key,
 			"An old block with its old tag can be put back unnoticed." },
-		{ !t.verified && t.superblock_is_open,
+		{ !t.verified && t.tagged_by_key && t.superblock_is_open,
 			"The superblock of dm-integrity is compared with the configuration, but no "
 			"key protects it (journal-integrity)." },
 		{ t.verified, "The data is as trustworthy as the place where the root hash "

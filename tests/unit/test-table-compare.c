@@ -65,13 +65,19 @@ static void add_device(struct fixture *f, const char *role, const char *word)
 }
 
 /* The golden cases have the key in the table; ours is in the keyring. */
-static void plan_crypt(struct fixture *f)
+static void plan_crypt(struct fixture *f, const char *options)
 {
 	static char key[80];
 	size_t bytes = strlen(f->words[1]) / 2;
+	_cleanup_free_ char *copy = strdup(options);
+	char *rest = copy, *word;
 
-	set(f->layer, "cipher=%s", f->words[0]);
-	set(f->layer, "size=%zu", bytes * 8);
+	while (parse_next_word(&rest, &word) > 0)
+		set(f->layer, "%s", word);
+	if (!*options) {
+		set(f->layer, "cipher=%s", f->words[0]);
+		set(f->layer, "size=%zu", bytes * 8);
+	}
 	set(f->layer, "key=/k");
 	set(f->layer, "skip=%s", f->words[2]);
 	set(f->layer, "offset=%s", f->words[4]);
@@ -80,11 +86,14 @@ static void plan_crypt(struct fixture *f)
 	f->words[1] = key;
 	for (size_t i = 6; i < f->n; i++) {
 		const char *size = startswith(f->words[i], "sector_size:");
+		const char *tag = startswith(f->words[i], "integrity:");
 
 		if (size)
 			set(f->layer, "sector-size=%s", size);
 		else if (streq(f->words[i], "iv_large_sectors"))
 			set(f->layer, "iv-large-sectors");
+		else if (tag)
+			set(f->layer, "tag-size=%.*s", (int)strcspn(tag, ":"), tag);
 		else
 			fail_msg("option %s", f->words[i]);
 	}
@@ -103,7 +112,7 @@ static void set_keyed(struct layer *layer, const char *option, const char *key, 
 static void plan_integrity(struct fixture *f)
 {
 	static const char *const modes[] = { "journal", "bitmap", "direct", "recovery" };
-	bool fix_padding = false, fix_hmac = false, meta = false;
+	bool fix_padding = false, fix_hmac = false, meta = false, hash = false;
 
 	add_device(f, "data", f->words[0]);
 	set(f->layer, "offset=%s", f->words[1]);
@@ -114,8 +123,10 @@ static void plan_integrity(struct fixture *f)
 
 		if (startswith(word, "block_size:"))
 			set(f->layer, "sector-size=%s", value + 1);
-		if (startswith(word, "internal_hash:"))
+		if (startswith(word, "internal_hash:")) {
 			set_keyed(f->layer, "integrity-algorithm", "key", value + 1);
+			hash = true;
+		}
 		if (startswith(word, "journal_mac:"))
 			set_keyed(
 				f->layer, "journal-integrity", "journal-integrity-key", value + 1);
@@ -134,7 +145,9 @@ static void plan_integrity(struct fixture *f)
 	}
 	if (!fix_padding && !meta)
 		set(f->layer, "integrity-legacy-padding");
-	if (!fix_hmac)
+	if (!hash)
+		set(f->layer, "integrity-algorithm=none");
+	else if (!fix_hmac)
 		set(f->layer, "integrity-legacy-hmac");
 }
 
@@ -172,8 +185,9 @@ static void plan_verity(struct fixture *f)
 	}
 }
 
-/* "0 LENGTH TARGET WORDS..." as dmsetup(8) prints it. */
-static void fixture_init(struct fixture *f, const char *name, const char *table)
+/* "0 LENGTH TARGET WORDS..." as dmsetup(8) prints it. options: of a crypt layer, if not from there. */
+static void fixture_init_with(
+	struct fixture *f, const char *name, const char *table, const char *options)
 {
 	_cleanup_(diag_done) struct diag diag = {};
 	char *rest, *word;
@@ -190,7 +204,7 @@ static void fixture_init(struct fixture *f, const char *name, const char *table)
 		f->n++;
 
 	if (streq(f->layer->type->name, "crypt"))
-		plan_crypt(f);
+		plan_crypt(f, options);
 	if (streq(f->layer->type->name, "integrity"))
 		plan_integrity(f);
 	if (streq(f->layer->type->name, "verity"))
@@ -198,6 +212,11 @@ static void fixture_init(struct fixture *f, const char *name, const char *table)
 	if (layer_finish(f->layer, &diag) < 0)
 		fail_msg("%s: %s", name, diag.what);
 	assert_int_equal(layer_table(f->layer, f->length, &f->planned), 0);
+}
+
+static void fixture_init(struct fixture *f, const char *name, const char *table)
+{
+	fixture_init_with(f, name, table, "");
 }
 
 /* The words as a live line, with word number `changed` replaced (-1: none). */
@@ -289,6 +308,39 @@ static void test_golden_integrity(void **state)
 static void test_golden_verity(void **state)
 {
 	assert_true(check_cases("verity-") >= 20);
+}
+
+/* Authenticated encryption as the kernel prints it (golden cases aead-*), and its store of tags. */
+static void test_golden_aead(void **state)
+{
+	static const struct {
+		const char *name, *options;
+	} cases[] = {
+		{ "aead-hmac-sha256-xts-plain64-4096",
+			"cipher=aes-xts-plain64 integrity=hmac-sha256 size=768" },
+		{ "aead-hmac-sha256-xts-random-512",
+			"cipher=aes-xts-random integrity=hmac-sha256 size=768" },
+		{ "aead-gcm-256-random-4096", "cipher=aes-gcm-random integrity=aead size=256" },
+		{ "aead-none-xts-random-4096", "cipher=aes-xts-random integrity=none size=512" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct json_object *params = golden_load(cases[i].name);
+		_cleanup_(fixture_done) struct fixture crypt = {}, tags = {};
+		_cleanup_(diag_done) struct diag diag = {};
+
+		fixture_init(&tags, "tags", golden_str(params, "layers.1.table"));
+		if (compare(&tags, -1, NULL, &diag) < 0)
+			fail_msg("%s: %s", cases[i].name, diag.what);
+		check_changes(&tags, cases[i].name);
+
+		fixture_init_with(
+			&crypt, "data", golden_str(params, "layers.0.table"), cases[i].options);
+		if (compare(&crypt, -1, NULL, &diag) < 0)
+			fail_msg("%s: %s", cases[i].name, diag.what);
+		check_changes(&crypt, cases[i].name);
+		json_object_put(params);
+	}
 }
 
 static void test_extra_option(void **state)
@@ -391,6 +443,7 @@ int main(void)
 		cmocka_unit_test(test_golden_crypt),
 		cmocka_unit_test(test_golden_integrity),
 		cmocka_unit_test(test_golden_verity),
+		cmocka_unit_test(test_golden_aead),
 		cmocka_unit_test(test_extra_option),
 		cmocka_unit_test(test_swapped_values),
 		cmocka_unit_test(test_length_and_target),
