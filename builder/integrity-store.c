@@ -68,7 +68,7 @@ int integrity_store_write(struct vdev *vdev, const void *data, uint64_t len, uin
 {
 	static const uint8_t zeros[ZERO_TAGS_SIZE];
 	struct integrity_vdev *v = integrity_vdev(vdev);
-	uint64_t most = ZERO_TAGS_SIZE / v->geo.tag_size * vdev->block_size;
+	uint64_t most = (uint64_t)(ZERO_TAGS_SIZE / v->geo.tag_size) * vdev->block_size;
 	int r;
 
 	if (data)

@@ -19,7 +19,10 @@ struct fs_info {
 	 */
 	uint32_t block_size;
 	uint64_t size; /* bytes that it covers; 0 if the superblock does not say */
-	/* Its journal has to be replayed first, so it cannot be mounted from what cannot be written. */
+	/*
+	 * Its journal has to be replayed first, so it cannot be mounted from what cannot be
+	 * written.
+	 */
 	bool needs_recovery;
 };
 

@@ -203,7 +203,9 @@ int signature_verify(const struct trust *trust, const void *data, size_t size,
 	if (signature_size > SIGNATURE_SIZE_MAX || size > INT32_MAX)
 		return diag_set(diag, -EBADMSG, "too large for a signature");
 	cms = d2i_CMS_ContentInfo(NULL, &der, (long)signature_size);
-	/* Bytes behind it are not part of what was signed, and nobody should find a use for them. */
+	/*
+	 * Bytes behind it are not part of what was signed, and nobody should find a use for them.
+	 */
 	if (!cms || der != (const unsigned char *)signature + signature_size) {
 		ERR_clear_error();
 		return diag_set(diag, -EBADMSG, "not a CMS signature");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs each parser, and the maker of units, again and again and lets the first allocation fail, then the second, and so on
- * until none fails any more. Every run must say -ENOMEM, or have done its job; and the sanitizers
- * see what a run leaves behind.
+ * Runs each parser, and the maker of units, again and again and lets the first allocation fail,
+ * then the second, and so on until none fails any more. Every run must say -ENOMEM, or have done
+ * its job; and the sanitizers see what a run leaves behind.
  */
 
 #include "test.h"

@@ -185,7 +185,9 @@ static void plan_verity(struct fixture *f)
 	}
 }
 
-/* "0 LENGTH TARGET WORDS..." as dmsetup(8) prints it. options: of a crypt layer, if not from there. */
+/*
+ * "0 LENGTH TARGET WORDS..." as dmsetup(8) prints it. options: of a crypt layer, if not from there.
+ */
 static void fixture_init_with(
 	struct fixture *f, const char *name, const char *table, const char *options)
 {
