@@ -12,6 +12,7 @@ static const struct verb *const verbs[] = {
 	&verb_extract,
 	&verb_inspect,
 	&verb_sign,
+	&verb_repair,
 };
 
 static const struct program program = {

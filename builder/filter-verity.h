@@ -6,6 +6,8 @@
  * superblock, verity-reader.c checks, verity-parity.c does the error correction's parity.
  */
 
+#include <stdatomic.h>
+
 #include "block-assembler.h"
 #include "context-pool.h"
 #include "coverage.h"
@@ -44,6 +46,9 @@ struct verity_vdev {
 	struct context_pool pool; /* of struct verity_context */
 
 	struct coverage coverage;
+	/* verity-repair.c: wrong parity is overwritten. */
+	bool repair_parity;
+	atomic_uint_fast64_t n_parity_repaired; /* blocks */
 	/* FILTER_CREATE */
 	struct block_assembler *sink;				  /* of blocks of the hash device */
 	struct verity_level_writer levels[VERITY_LEVELS_MAX + 1]; /* the last for the root */
@@ -88,5 +93,8 @@ int verity_writer_finish(struct vdev *v, struct diag *diag);
 
 int verity_read(struct vdev *v, void *ret, uint64_t len, uint64_t offset);
 
+/* Covered blocks: data, then the tree and what follows it; those behind the end are zeros. */
+int verity_read_covered(
+	struct verity_vdev *v, uint8_t *ret, uint64_t first, uint64_t count) _must_check_;
 /* FILTER_CREATE: writes the parity; FILTER_READ: compares and reports. */
 int verity_parity_run(struct verity_vdev *v) _must_check_;

@@ -158,7 +158,7 @@ static struct vdev *find_below(
 	return NULL;
 }
 
-static int open_layer(struct image_set *set, size_t index, unsigned threads, struct diag *diag)
+int image_set_open_layer(struct image_set *set, size_t index, unsigned threads, struct diag *diag)
 {
 	struct layer *layer = set->layers[index];
 	struct filter_args args = {
@@ -170,6 +170,10 @@ static int open_layer(struct image_set *set, size_t index, unsigned threads, str
 		.userdata = set,
 	};
 
+	if (!set->filters)
+		set->filters = calloc(set->n_layers + 1, sizeof(struct vdev *));
+	if (!set->filters)
+		return -ENOMEM;
 	for (size_t i = 0; i < layer->n_devices; i++) {
 		const struct layer_device *device = &layer->devices[i];
 
@@ -184,11 +188,8 @@ static int open_layer(struct image_set *set, size_t index, unsigned threads, str
 
 int image_set_open_layers(struct image_set *set, unsigned threads, struct diag *diag)
 {
-	set->filters = calloc(set->n_layers + 1, sizeof(struct vdev *));
-	if (!set->filters)
-		return -ENOMEM;
 	for (size_t i = 0; i < set->n_layers; i++) {
-		int r = open_layer(set, i, threads, diag);
+		int r = image_set_open_layer(set, i, threads, diag);
 
 		if (r < 0)
 			return diag_at(diag, r, "layer %s", set->layers[i]->name);

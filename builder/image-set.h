@@ -35,6 +35,9 @@ int image_set_load(struct image_set *ret, const char *path, const char *folder,
 int image_set_open_files(struct image_set *set, struct diag *diag) _must_check_;
 /* Opens the layers, bottom first; errors as in filter_open(). keys and report must be set. */
 int image_set_open_layers(struct image_set *set, unsigned threads, struct diag *diag) _must_check_;
+/* Opens one layer whose devices are files. */
+int image_set_open_layer(
+	struct image_set *set, size_t index, unsigned threads, struct diag *diag) _must_check_;
 void image_set_done(struct image_set *set);
 
 static inline struct vdev *image_set_top(const struct image_set *set)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <linux/fs.h>
 
 #include "fd.h"
@@ -99,6 +100,26 @@ static const struct vdev_ops artifact_ops = {
 	.free = file_free,
 };
 
+static int change_write(struct vdev *v, const void *data, uint64_t len, uint64_t offset)
+{
+	return data ? fd_pwrite_full(vdev_file(v)->file.fd, data, len, offset) : -EOPNOTSUPP;
+}
+
+static int change_finish(struct vdev *v, struct diag *diag)
+{
+	if (fsync(vdev_file(v)->file.fd) < 0)
+		return diag_set(diag, -errno, "cannot write %s: %s", v->name, strerror(errno));
+	return 0;
+}
+
+static const struct vdev_ops change_ops = {
+	.write = change_write,
+	.read = file_read_range,
+	.is_hole = file_is_hole,
+	.finish = change_finish,
+	.free = file_free,
+};
+
 static const struct vdev_ops keep_ops = {
 	.write = keep_write,
 	.read = file_read_range,
@@ -181,19 +202,20 @@ static int fd_size(int fd, uint64_t *ret)
 	return ioctl(fd, BLKGETSIZE64, ret) < 0 ? -errno : 0;
 }
 
-int vdev_file_open(
-	int dir_fd, const char *path, uint64_t size_bytes, struct vdev **ret, struct diag *diag)
+static int open_existing(const struct vdev_ops *ops, int dir_fd, const char *path,
+	uint64_t size_bytes, struct vdev **ret, struct diag *diag)
 {
+	int flags = ops == &change_ops ? O_RDWR : O_RDONLY;
 	_cleanup_(vdev_freep) struct vdev *v = NULL;
 	struct vdev_file *f;
 	int r;
 
-	r = file_new(&input_ops, path, &v);
+	r = file_new(ops, path, &v);
 	if (r < 0)
 		return r;
 
 	f = vdev_file(v);
-	f->file.fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	f->file.fd = openat(dir_fd, path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	r = f->file.fd < 0 ? -errno : fd_size(f->file.fd, &f->data_bytes);
 	if (r < 0)
 		return diag_set(diag, r, "cannot open %s: %s", path, strerror(-r));
@@ -205,14 +227,20 @@ int vdev_file_open(
 	return 0;
 }
 
+int vdev_file_open(
+	int dir_fd, const char *path, uint64_t size_bytes, struct vdev **ret, struct diag *diag)
+{
+	return open_existing(&input_ops, dir_fd, path, size_bytes, ret, diag);
+}
+
 int vdev_file_keep(int dir_fd, const char *path, struct vdev **ret, struct diag *diag)
 {
-	int r;
+	return open_existing(&keep_ops, dir_fd, path, 0, ret, diag);
+}
 
-	r = vdev_file_open(dir_fd, path, 0, ret, diag);
-	if (r >= 0)
-		(*ret)->ops = &keep_ops;
-	return r;
+int vdev_file_change(int dir_fd, const char *path, struct vdev **ret, struct diag *diag)
+{
+	return open_existing(&change_ops, dir_fd, path, 0, ret, diag);
 }
 
 int vdev_file_fd(const struct vdev *v)

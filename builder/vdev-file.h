@@ -25,6 +25,9 @@ int vdev_file_publish(struct vdev *v, bool replace, struct diag *diag) _must_che
 int vdev_file_open(int dir_fd, const char *path, uint64_t size_bytes, struct vdev **ret,
 	struct diag *diag) _must_check_;
 
+/* A file (or block device) to read and to change where it is. */
+int vdev_file_change(
+	int dir_fd, const char *path, struct vdev **ret, struct diag *diag) _must_check_;
 /*
  * A file that already holds what will be written to it: writing does nothing, reading reads.
  */

@@ -61,7 +61,7 @@ static int parity_buffers_make(const struct parity_job *job, struct parity_buffe
 }
 
 /* Covered blocks; those behind the end are zeros. */
-static int read_covered(struct verity_vdev *v, uint8_t *ret, uint64_t first, uint64_t count)
+int verity_read_covered(struct verity_vdev *v, uint8_t *ret, uint64_t first, uint64_t count)
 {
 	uint32_t size = v->fec.block_size;
 	uint64_t data_blocks = v->tree.params.data_blocks, n = 0;
@@ -86,7 +86,7 @@ static int make_parity(
 
 	rs_encoder_reset(b->rs);
 	for (uint32_t i = 0; i < fec->data_symbols; i++) {
-		int r = read_covered(job->v, b->symbol, i * fec->rounds + round, rounds);
+		int r = verity_read_covered(job->v, b->symbol, i * fec->rounds + round, rounds);
 
 		if (r < 0)
 			return r;
@@ -98,14 +98,16 @@ static int make_parity(
 
 static void report_parity(struct verity_vdev *v, uint64_t offset, uint64_t len)
 {
-	verity_report(v, &(struct damage){
-				 .layer = v->layer,
-				 .part = "parity",
-				 .role = "fec",
-				 .offset = offset,
-				 .length = len,
-				 .what = "the parity does not belong to data and tree",
-			 });
+	verity_report(
+		v, &(struct damage){
+			   .layer = v->layer,
+			   .part = "parity",
+			   .role = "fec",
+			   .offset = offset,
+			   .length = len,
+			   .what = v->repair_parity ? "the parity was computed anew"
+						    : "the parity does not belong to data and tree",
+		   });
 }
 
 static int parity_batch(struct parity_job *job, struct parity_buffers *b, uint64_t round)
@@ -115,6 +117,7 @@ static int parity_batch(struct parity_job *job, struct parity_buffers *b, uint64
 	uint64_t len = rounds * v->fec.block_size * v->fec.roots;
 	uint64_t offset =
 		verity_fields(v->layer)->fec_offset + round * v->fec.block_size * v->fec.roots;
+	uint64_t damaged = 0;
 	int r;
 
 	r = make_parity(job, b, round, rounds);
@@ -130,9 +133,14 @@ static int parity_batch(struct parity_job *job, struct parity_buffers *b, uint64
 	if (r < 0)
 		return r;
 	for (uint64_t done = 0; done < len; done += v->fec.block_size)
-		if (memcmp(b->parity + done, b->found + done, v->fec.block_size) != 0)
+		if (memcmp(b->parity + done, b->found + done, v->fec.block_size) != 0) {
 			report_parity(v, offset + done, v->fec.block_size);
-	return 0;
+			damaged++;
+		}
+	if (!v->repair_parity || damaged == 0)
+		return 0;
+	atomic_fetch_add(&v->n_parity_repaired, damaged);
+	return vdev_write(v->parity, b->parity, len, offset);
 }
 
 static void *parity_thread(void *userdata)

@@ -12,6 +12,7 @@
 #include "macro.h"
 
 #define RS_ROOTS_MAX 24
+#define RS_WORD_SIZE 255 /* bytes of a code word: data, then parity */
 
 struct rs_encoder;
 
@@ -28,6 +29,20 @@ void rs_encoder_reset(struct rs_encoder *rs);
 void rs_encoder_feed(struct rs_encoder *rs, const uint8_t *data);
 /* Writes columns * roots bytes: the parity of column 0, of column 1, ... */
 void rs_encoder_parity(const struct rs_encoder *rs, uint8_t *ret);
+
+/* Corrects code words, one at a time; read-only once it is made. */
+struct rs_decoder {
+	unsigned roots;
+	uint8_t exp[2 * 255];
+	uint8_t log[256];
+};
+void rs_decoder_init(struct rs_decoder *rs, unsigned roots);
+/*
+ * Corrects errors + erasures with 2 * errors + erasures <= roots. erasures are places in the word which
+ * are likely wrong. 0: it was right; 1: corrected; -EBADMSG: too many errors, the word is untouched.
+ */
+int rs_decode(const struct rs_decoder *rs, uint8_t word[RS_WORD_SIZE], const unsigned *erasures,
+	unsigned n_erasures) _must_check_;
 
 static inline void rs_encoder_freep(struct rs_encoder **p)
 {

@@ -104,11 +104,79 @@ static void test_refusals(void **state)
 	assert_null(rs_encoder_free(NULL));
 }
 
+/* A code word, errors at places that are all different, some of them named. */
+static void damage_and_repair(unsigned roots, unsigned erased, unsigned errors, unsigned seed)
+{
+	_cleanup_(rs_encoder_freep) struct rs_encoder *rs = NULL;
+	uint8_t right[RS_WORD_SIZE], word[RS_WORD_SIZE], parity[RS_ROOTS_MAX];
+	unsigned erasures[RS_ROOTS_MAX];
+	struct rs_decoder decoder;
+	bool any = errors > 0;
+
+	assert_int_equal(rs_encoder_new(roots, 1, &rs), 0);
+	golden_plain(seed * 4096, right, sizeof(right));
+	for (unsigned i = 0; i < RS_WORD_SIZE - roots; i++)
+		rs_encoder_feed(rs, right + i);
+	rs_encoder_parity(rs, parity);
+	memcpy(right + RS_WORD_SIZE - roots, parity, roots);
+
+	memcpy(word, right, sizeof(word));
+	for (unsigned i = 0; i < erased + errors; i++) {
+		unsigned place = (seed * 31 + i * 97) % RS_WORD_SIZE;
+		/* A named place may be right. */
+		uint8_t wrong = (uint8_t)(i < erased ? i * 37 : i * 37 + 1);
+
+		if (i < erased)
+			erasures[i] = place;
+		else if (wrong == 0)
+			wrong = 1;
+		word[place] ^= wrong;
+		any = any || wrong;
+	}
+	rs_decoder_init(&decoder, roots);
+	assert_int_equal(rs_decode(&decoder, word, erasures, erased), any ? 1 : 0);
+	assert_memory_equal(word, right, sizeof(word));
+}
+
+static void test_decode(void **state)
+{
+	for (unsigned roots = 2; roots <= RS_ROOTS_MAX; roots++)
+		for (unsigned erased = 0; erased <= roots; erased++)
+			for (unsigned errors = 0; 2 * errors + erased <= roots; errors++)
+				damage_and_repair(roots, erased, errors, roots + erased + errors);
+}
+
+/* What is beyond repair is told and left as it is, or is another code word, which nobody can tell. */
+static void test_decode_too_many(void **state)
+{
+	struct rs_decoder decoder;
+	unsigned refused = 0;
+
+	for (unsigned roots = 4; roots <= RS_ROOTS_MAX; roots++) {
+		uint8_t word[RS_WORD_SIZE] = {}, copy[RS_WORD_SIZE];
+
+		for (unsigned i = 0; i <= roots / 2 + 1; i++)
+			word[i * 9] = (uint8_t)(i * 53 + 7);
+		memcpy(copy, word, sizeof(word));
+		rs_decoder_init(&decoder, roots);
+		if (rs_decode(&decoder, word, NULL, 0) == -EBADMSG) {
+			assert_memory_equal(word, copy, sizeof(word));
+			refused++;
+		}
+		const unsigned erasures[RS_ROOTS_MAX + 1] = {};
+
+		assert_int_equal(rs_decode(&decoder, word, erasures, roots + 1), -EINVAL);
+	}
+	assert_true(refused > 15);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_syndrome),
 		cmocka_unit_test(test_zeros_and_reset),
+		cmocka_unit_test(test_decode),
+		cmocka_unit_test(test_decode_too_many),
 		cmocka_unit_test(test_refusals),
 	};
 
