@@ -26,17 +26,17 @@ TARGET static inline void transpose(__m256i v[8])
 {
 	__m256i a[8], b[8];
 
-	for (int i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		a[2 * i] = _mm256_unpacklo_epi32(v[2 * i], v[2 * i + 1]);
 		a[2 * i + 1] = _mm256_unpackhi_epi32(v[2 * i], v[2 * i + 1]);
 	}
-	for (int i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 2; i++) {
 		b[4 * i] = _mm256_unpacklo_epi64(a[4 * i], a[4 * i + 2]);
 		b[4 * i + 1] = _mm256_unpackhi_epi64(a[4 * i], a[4 * i + 2]);
 		b[4 * i + 2] = _mm256_unpacklo_epi64(a[4 * i + 1], a[4 * i + 3]);
 		b[4 * i + 3] = _mm256_unpackhi_epi64(a[4 * i + 1], a[4 * i + 3]);
 	}
-	for (int i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		v[i] = _mm256_permute2x128_si256(b[i], b[i + 4], 0x20);
 		v[i + 4] = _mm256_permute2x128_si256(b[i], b[i + 4], 0x31);
 	}
@@ -47,8 +47,8 @@ TARGET static inline void load(__m256i w[16], const uint8_t *const data[8], size
 	const __m256i swap = _mm256_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3,
 		12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
 
-	for (int half = 0; half < 2; half++) {
-		for (int lane = 0; lane < 8; lane++)
+	for (size_t half = 0; half < 2; half++) {
+		for (size_t lane = 0; lane < 8; lane++)
 			w[8 * half + lane] = _mm256_shuffle_epi8(
 				_mm256_loadu_si256((const void *)(data[lane] + offset + 32 * half)),
 				swap);
@@ -89,11 +89,11 @@ TARGET void sha256_avx2_blocks(uint32_t state[8][8], const uint8_t *const data[8
 {
 	__m256i saved[8], s[8], w[16];
 
-	for (int i = 0; i < 8; i++)
+	for (size_t i = 0; i < 8; i++)
 		saved[i] = _mm256_loadu_si256((const void *)state[i]);
 	for (size_t block = 0; block < n_blocks; block++) {
 		load(w, data, block * SHA256_BLOCK_SIZE);
-		for (int i = 0; i < 8; i++)
+		for (size_t i = 0; i < 8; i++)
 			s[i] = saved[i];
 #pragma GCC unroll 16
 		for (unsigned t = 0; t < 16; t++)
@@ -104,10 +104,10 @@ TARGET void sha256_avx2_blocks(uint32_t state[8][8], const uint8_t *const data[8
 				w[i] = schedule(w, i);
 				round_step(s, t + i, w[i]);
 			}
-		for (int i = 0; i < 8; i++)
+		for (size_t i = 0; i < 8; i++)
 			saved[i] = _mm256_add_epi32(saved[i], s[i]);
 	}
-	for (int i = 0; i < 8; i++)
+	for (size_t i = 0; i < 8; i++)
 		_mm256_storeu_si256((void *)state[i], saved[i]);
 }
 

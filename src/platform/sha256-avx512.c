@@ -30,23 +30,23 @@ TARGET static inline void transpose(__m512i v[16])
 {
 	__m512i a[16], b[16];
 
-	for (int i = 0; i < 8; i++) {
+	for (size_t i = 0; i < 8; i++) {
 		a[2 * i] = _mm512_unpacklo_epi32(v[2 * i], v[2 * i + 1]);
 		a[2 * i + 1] = _mm512_unpackhi_epi32(v[2 * i], v[2 * i + 1]);
 	}
-	for (int i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		b[4 * i] = _mm512_unpacklo_epi64(a[4 * i], a[4 * i + 2]);
 		b[4 * i + 1] = _mm512_unpackhi_epi64(a[4 * i], a[4 * i + 2]);
 		b[4 * i + 2] = _mm512_unpacklo_epi64(a[4 * i + 1], a[4 * i + 3]);
 		b[4 * i + 3] = _mm512_unpackhi_epi64(a[4 * i + 1], a[4 * i + 3]);
 	}
-	for (int i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		a[i] = _mm512_shuffle_i32x4(b[i], b[i + 4], 0x88);
 		a[i + 4] = _mm512_shuffle_i32x4(b[i], b[i + 4], 0xdd);
 		a[i + 8] = _mm512_shuffle_i32x4(b[i + 8], b[i + 12], 0x88);
 		a[i + 12] = _mm512_shuffle_i32x4(b[i + 8], b[i + 12], 0xdd);
 	}
-	for (int i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		v[i] = _mm512_shuffle_i32x4(a[i], a[i + 8], 0x88);
 		v[i + 8] = _mm512_shuffle_i32x4(a[i], a[i + 8], 0xdd);
 		v[i + 4] = _mm512_shuffle_i32x4(a[i + 4], a[i + 12], 0x88);
@@ -58,7 +58,7 @@ TARGET static inline void load(__m512i w[16], const uint8_t *const data[16], siz
 {
 	const __m512i swap = _mm512_set4_epi32(0x0c0d0e0f, 0x08090a0b, 0x04050607, 0x00010203);
 
-	for (int lane = 0; lane < 16; lane++)
+	for (size_t lane = 0; lane < 16; lane++)
 		w[lane] = _mm512_shuffle_epi8(
 			_mm512_loadu_si512((const void *)(data[lane] + offset)), swap);
 	transpose(w);
@@ -108,11 +108,11 @@ TARGET void sha256_avx512_blocks(
 {
 	__m512i saved[8], s[8], w[16];
 
-	for (int i = 0; i < 8; i++)
+	for (size_t i = 0; i < 8; i++)
 		saved[i] = _mm512_loadu_si512((const void *)state[i]);
 	for (size_t block = 0; block < n_blocks; block++) {
 		load(w, data, block * SHA256_BLOCK_SIZE);
-		for (int i = 0; i < 8; i++)
+		for (size_t i = 0; i < 8; i++)
 			s[i] = saved[i];
 #pragma GCC unroll 16
 		for (unsigned t = 0; t < 16; t++)
@@ -123,10 +123,10 @@ TARGET void sha256_avx512_blocks(
 				w[i] = schedule(w, i);
 				round_step(s, t + i, w[i]);
 			}
-		for (int i = 0; i < 8; i++)
+		for (size_t i = 0; i < 8; i++)
 			saved[i] = _mm512_add_epi32(saved[i], s[i]);
 	}
-	for (int i = 0; i < 8; i++)
+	for (size_t i = 0; i < 8; i++)
 		_mm512_storeu_si512((void *)state[i], saved[i]);
 }
 

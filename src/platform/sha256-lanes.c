@@ -103,9 +103,9 @@ void sha256_start_block(struct sha256_start *start, const uint8_t block[SHA256_B
 {
 	uint32_t w[64], s[8];
 
-	for (unsigned t = 0; t < 16; t++)
+	for (size_t t = 0; t < 16; t++)
 		w[t] = get_be32(block + 4 * t);
-	for (unsigned t = 16; t < 64; t++) {
+	for (size_t t = 16; t < 64; t++) {
 		uint32_t s0 = ror32(w[t - 15], 7) ^ ror32(w[t - 15], 18) ^ w[t - 15] >> 3;
 		uint32_t s1 = ror32(w[t - 2], 17) ^ ror32(w[t - 2], 19) ^ w[t - 2] >> 10;
 
@@ -113,7 +113,7 @@ void sha256_start_block(struct sha256_start *start, const uint8_t block[SHA256_B
 	}
 
 	memcpy(s, start->state, sizeof(s));
-	for (unsigned t = 0; t < 64; t++) {
+	for (size_t t = 0; t < 64; t++) {
 		uint32_t sum1 = ror32(s[4], 6) ^ ror32(s[4], 11) ^ ror32(s[4], 25);
 		uint32_t choice = (s[4] & s[5]) ^ (~s[4] & s[6]);
 		uint32_t t1 = s[7] + sum1 + choice + sha256_constants[t] + w[t];
@@ -213,7 +213,7 @@ static void batch_last(struct batch *b, const struct sha256_messages *m, size_t 
 		size_t i = index + (lane < n ? lane : 0);
 		uint8_t *to = b->ends[lane];
 
-		memset(to, 0, LAST_MAX);
+		memset(to, 0, sizeof(b->ends[lane]));
 		memcpy(to, m->data + (i + 1) * m->data_size - rest, rest);
 		to[rest] = 0x80;
 		put_be64(to + blocks * SHA256_BLOCK_SIZE - 8, total * 8);
@@ -225,7 +225,7 @@ static void batch_last(struct batch *b, const struct sha256_messages *m, size_t 
 static void batch_run(struct batch *b, const struct sha256_start *start,
 	const struct sha256_messages *m, size_t index, size_t n)
 {
-	for (unsigned word = 0; word < 8; word++)
+	for (size_t word = 0; word < 8; word++)
 		for (unsigned lane = 0; lane < b->lanes; lane++)
 			b->state[word * b->lanes + lane] = start->state[word];
 
@@ -253,7 +253,7 @@ void sha256_lanes_run(unsigned lanes, const struct sha256_start *start,
 
 		batch_run(&b, start, m, index, n);
 		for (size_t lane = 0; lane < n; lane++)
-			for (unsigned word = 0; word < 8; word++)
+			for (size_t word = 0; word < 8; word++)
 				put_be32(ret + (index + lane) * ret_stride + 4 * word,
 					b.state[word * lanes + lane]);
 	}
