@@ -16,7 +16,7 @@
 #include "secret.h"
 
 #define FIRST_MAX (256 + SHA256_BLOCK_SIZE)
-#define LAST_MAX  (2 * SHA256_BLOCK_SIZE)
+#define LAST_MAX  ((size_t)2 * SHA256_BLOCK_SIZE)
 
 const uint32_t sha256_constants[64] = {
 	0x428a2f98,
@@ -213,7 +213,7 @@ static void batch_last(struct batch *b, const struct sha256_messages *m, size_t 
 		size_t i = index + (lane < n ? lane : 0);
 		uint8_t *to = b->ends[lane];
 
-		memset(to, 0, sizeof(b->ends[lane]));
+		memset(to, 0, LAST_MAX);
 		memcpy(to, m->data + (i + 1) * m->data_size - rest, rest);
 		to[rest] = 0x80;
 		put_be64(to + blocks * SHA256_BLOCK_SIZE - 8, total * 8);
