@@ -89,6 +89,6 @@ with tempfile.TemporaryDirectory(prefix="dmstack-type-") as scratch:
     template = tree / "template"
     template.write_text("@facts:delay@@fields:delay@@typewords@\n", encoding="utf-8")
     text = run(build / "src/format/dmstack-describe", "expand", template)
-    expect("manual", r"^\*delay=\*_NUMBER_\n\tHow long every request waits\. At most 60000", text)
+    expect("manual", r"^\*delay=\*_NUMBER_\s+How long every request waits\. At most 60000", text)
     expect("completions", r"^delay name= offset= delay=", text)
 house.finish(faults, "new type")

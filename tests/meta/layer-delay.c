@@ -8,7 +8,7 @@
 
 struct delay_fields {
 	uint64_t offset; /* sectors */
-	uint64_t delay;  /* milliseconds */
+	uint64_t delay;	 /* milliseconds */
 };
 
 static const struct field fields[] = {
