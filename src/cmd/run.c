@@ -75,7 +75,8 @@ static int step_key(
 		.ref = step->key,
 		.size = step->key_size,
 		.name = rl->layer->name,
-		.sealed = is_sealed(rl->layer),
+		/* Of what is no secret, only the content matters. */
+		.sealed = is_sealed(rl->layer) && !step->public_key,
 		.timeout_usec = rl->layer->common.timeout_usec,
 	};
 	int32_t serial;
@@ -87,7 +88,8 @@ static int step_key(
 	r = key_fetch(&request, &key, diag);
 	if (r < 0)
 		return r;
-	r = keyring_add("logon", step->key_description, key, &serial, diag);
+	r = keyring_add(
+		step->public_key ? "user" : "logon", step->key_description, key, &serial, diag);
 	if (r < 0)
 		return r;
 	run->keys[run->n_keys++] =

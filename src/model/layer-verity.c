@@ -13,6 +13,8 @@
 #include "overflow.h"
 #include "verity-sb.h"
 
+#define SIGNATURE_USE "signature"
+
 #define FIELD(n, k, member, ...)                                                                   \
 	{                                                                                          \
 		.name = (n), .kind = (k), .offset = offsetof(struct verity_fields, member),        \
@@ -38,6 +40,8 @@ static const char *const on_error_options[] = { NULL, "restart_on_error", "panic
 static const struct field fields[] = {
 	FIELD("root-hash", FIELD_HEX, root_hash, .min = 16, .max = 64,
 		.flags = FIELD_REQUIRED | FIELD_RESULT, .help = "The digest of the tree's top."),
+	FIELD("root-hash-signature", FIELD_KEYREF, signature,
+		.help = "Where the PKCS#7 signature of the root hash is: a path or a credential."),
 	FIELD("hash-algorithm", FIELD_STRING, hash, .min = 1, .max = VERITY_ALG_SIZE_MAX,
 		.dflt = "sha256", .flags = FIELD_FROM_DISK,
 		.help = "The hash (*hash=* in veritytab, where no device has that name)."),
@@ -113,7 +117,19 @@ static int verity_check(const struct layer *layer, struct diag *diag)
 	if (f->on_corruption == VERITY_IGNORE && layer->common.phase == PHASE_SEALED)
 		return diag_set(
 			diag, -EINVAL, "on-corruption: ignore is not possible in the sealed phase");
+	if (f->signature.kind != KEYREF_NONE && f->signature.kind != KEYREF_FILE &&
+		f->signature.kind != KEYREF_CREDENTIAL)
+		return diag_set(
+			diag, -EINVAL, "root-hash-signature: neither a path nor credential:NAME");
 	return check_sizes(layer, diag);
+}
+
+static const struct keyref *verity_public_key(const struct layer *layer, const char **ret_use)
+{
+	const struct verity_fields *f = verity_fields(layer);
+
+	*ret_use = SIGNATURE_USE;
+	return f->signature.kind == KEYREF_NONE ? NULL : &f->signature;
 }
 
 /* What the disk can still tell is not known before adopt(). */
@@ -393,6 +409,17 @@ static void fec_options(const struct layer *layer, struct dmtable *t)
 	}
 }
 
+/* The kernel finds the signature in its keyring by this name. */
+static void signature_option(const struct layer *layer, struct dmtable *t)
+{
+	_cleanup_free_ char *description = layer_key_description(layer, SIGNATURE_USE);
+
+	if (!description)
+		t->error = -ENOMEM;
+	dmtable_option(t, "root_hash_sig_key_desc");
+	dmtable_option(t, "%s", description ?: "");
+}
+
 static void verity_table(const struct layer *layer, struct dmtable *t)
 {
 	const struct verity_fields *f = verity_fields(layer);
@@ -425,6 +452,8 @@ static void verity_table(const struct layer *layer, struct dmtable *t)
 		fec_options(layer, t);
 	if (f->check_at_most_once)
 		dmtable_option(t, "check_at_most_once");
+	if (f->signature.kind != KEYREF_NONE)
+		signature_option(layer, t);
 	dmtable_end_options(t, false);
 }
 
@@ -443,6 +472,7 @@ const struct layer_type layer_type_verity = {
 	.key = KEY_NEVER,
 	.read_only = true,
 	.check = verity_check,
+	.public_key = verity_public_key,
 	.superblock = verity_superblock,
 	.adopt = verity_adopt,
 	.length = verity_length,

@@ -19,7 +19,8 @@ enum verity_on_corruption {
 
 struct verity_fields {
 	struct hexval root_hash;
-	char *hash; /* "sha256" */
+	struct keyref signature; /* of the root hash; NONE: the kernel asks for none */
+	char *hash;		 /* "sha256" */
 	struct hexval salt;
 	uint64_t format;	  /* 0 or 1 */
 	uint64_t data_block_size; /* bytes */

@@ -102,6 +102,11 @@ struct layer_type {
 	 */
 	int (*check_above)(const struct layer *layer, const struct layer *above, struct diag *diag);
 	int (*check_below)(const struct layer *layer, const struct layer *below, struct diag *diag);
+	/*
+	 * What the kernel reads from a key of type "user" while the table is loaded, such as a
+	 * signature: no secret. use is for layer_key_description(). NULL: nothing is configured.
+	 */
+	const struct keyref *(*public_key)(const struct layer *layer, const char **ret_use);
 	/* The key's size in bytes, or 0 for any. */
 	size_t (*key_size)(const struct layer *layer);
 	/* -ENODATA: this layer has no superblock. */

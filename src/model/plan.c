@@ -59,6 +59,29 @@ static int append_key(struct plan *plan, struct layer *layer, enum step_kind kin
 		      });
 }
 
+static int append_public_key(struct plan *plan, struct layer *layer, enum step_kind kind)
+{
+	const char *use;
+	const struct keyref *key = NULL;
+
+	if (layer->type->public_key)
+		key = layer->type->public_key(layer, &use);
+	if (!key)
+		return 0;
+
+	char *description = layer_key_description(layer, use);
+
+	if (!description)
+		return -ENOMEM;
+	return append(plan, (struct step){
+				    .kind = kind,
+				    .layer = layer,
+				    .key = key,
+				    .key_description = description,
+				    .public_key = true,
+			    });
+}
+
 static int append_layer(struct plan *plan, struct layer *layer)
 {
 	struct superblock_place place;
@@ -71,9 +94,13 @@ static int append_layer(struct plan *plan, struct layer *layer)
 	if (r >= 0 && keyring)
 		r = append_key(plan, layer, STEP_KEY);
 	if (r >= 0)
+		r = append_public_key(plan, layer, STEP_KEY);
+	if (r >= 0)
 		r = append(plan, (struct step){ .kind = STEP_TABLE, .layer = layer });
 	if (r >= 0 && keyring)
 		r = append_key(plan, layer, STEP_UNKEY);
+	if (r >= 0)
+		r = append_public_key(plan, layer, STEP_UNKEY);
 	return r;
 }
 

@@ -25,6 +25,7 @@ struct step {
 	const struct keyref *key; /* KEY */
 	size_t key_size;	  /* KEY: bytes; 0: as many as there are */
 	char *key_description;	  /* KEY, UNKEY: in the kernel keyring; owned */
+	bool public_key;	  /* KEY: no secret; a key of type "user" */
 };
 
 struct plan {

@@ -44,6 +44,21 @@ static int create_failed(
 {
 	_cleanup_free_ char *said = kernel_log_find(log_fd, "device-mapper");
 
+	if (streq(spec->target, "verity"))
+		switch (-r) {
+		case ENOKEY:
+			return diag_set(diag, r,
+				"the kernel does not trust who signed the root hash: the "
+				"certificate is in none of its keyrings (builtin, secondary, "
+				"platform)%s%s",
+				said ? ": " : "", said ?: "");
+		case EKEYREJECTED:
+		case EBADMSG:
+			return diag_set(diag, r, "the signature is not one of this root hash%s%s",
+				said ? ": " : "", said ?: "");
+		default:
+			break;
+		}
 	switch (-r) {
 	case ENOKEY:
 		return diag_set(diag, r,

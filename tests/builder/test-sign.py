@@ -45,6 +45,25 @@ class Sign(stackcase.StackCase):
                 self.assertEqual(self.openssl_verify(certificate), 0)
                 self.verify("--certificate", certificate)
 
+    def test_root_hash(self):
+        """PKCS#7 over the digits in lower case and nothing else, for the kernel."""
+        key, certificate = self.pair("kernel", "-newkey", "rsa:2048")
+        self.sign(key, certificate, "--root-hash")
+        self.assertFalse(self.signature.exists())
+        signature = self.out / "root.roothash.p7s"
+        digits = self.dir / "digits"
+        digits.write_text(self.layer("root")["root-hash"], encoding="ascii")
+        command = ["openssl", "smime", "-verify", "-binary", "-inform", "DER", "-in", signature,
+                   "-content", digits, "-CAfile", certificate, "-certfile", certificate,
+                   "-purpose", "any", "-out", "/dev/null"]
+        self.assertEqual(subprocess.run(command, check=False, capture_output=True).returncode, 0)
+        digits.write_text(digits.read_text(encoding="ascii") + "\n", encoding="ascii")
+        self.assertNotEqual(subprocess.run(command, check=False, capture_output=True).returncode, 0)
+        self.assert_error(self.sign(key, certificate, "--root-hash", expect=1), signature, "exists")
+        self.sign(key, certificate, "--root-hash", "--force")
+        self.create("--layer", "integrity", "--force")
+        self.assert_error(self.sign(key, certificate, "--root-hash", expect=1), "verity")
+
     def test_no_time_is_signed(self):
         key, certificate = self.pair("rsa", "-newkey", "rsa:2048")
         self.sign(key, certificate)

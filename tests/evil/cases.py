@@ -227,6 +227,9 @@ conf("root-hash-odd", "A digest has two digits a byte.",
      "bad verity /dev/vda - root-hash=" + ROOT_HASH[1:], ROOT_HASH[1:])
 conf("root-hash-short", "The root hash does not have the length of the algorithm's digest.",
      "bad verity /dev/vda - root-hash=" + ROOT_HASH[:40], "root-hash")
+conf("signature-tpm2", "A signature is a file or a credential.",
+     "bad verity /dev/vda - root-hash-signature=tpm2:key,root-hash=" + ROOT_HASH,
+     "root-hash-signature")
 conf("no-root-hash", "Without a root hash nothing is verified.", "bad verity /dev/vda",
      "root-hash")
 conf("unknown-hash", "There is no such hash algorithm.",

@@ -82,6 +82,12 @@ static void test_tables(void **state)
 			32,
 			"0 32 verity 1 <data> <hash> 4096 4096 4 0 sha256 " ROOT_HASH
 			" - 8 use_fec_from_device <fec> fec_start 2 fec_blocks 5 fec_roots 2" },
+		{ "verity",
+			"data=/dev/a hash=/dev/b superblock=no data-blocks=4 "
+			"root-hash-signature=/t.p7s root-hash=" ROOT_HASH,
+			32,
+			"0 32 verity 1 <data> <hash> 4096 4096 4 0 sha256 " ROOT_HASH
+			" - 2 root_hash_sig_key_desc dmstack:x:signature" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
