@@ -17,9 +17,10 @@
 
 #include "filter-verity.h"
 #include "overflow.h"
+#include "parity.h"
 #include "reed-solomon.h"
 
-#define BATCH_BYTES 65536U /* of one symbol */
+#define BATCH_BYTES 16384U /* of one symbol */
 #define THREADS_MAX 64U
 
 struct parity_job {
@@ -30,16 +31,17 @@ struct parity_job {
 };
 
 struct parity_buffers {
-	struct rs_encoder *rs;
-	uint8_t *symbol; /* batch blocks */
+	struct parity_encoder *encoder;
+	uint8_t *symbols; /* batch blocks for each */
+	uint8_t *symbol[RS_WORD_SIZE];
 	uint8_t *parity; /* roots * batch blocks */
 	uint8_t *found;	 /* FILTER_READ: as large */
 };
 
 static void parity_buffers_done(struct parity_buffers *b)
 {
-	rs_encoder_free(b->rs);
-	free(b->symbol);
+	parity_encoder_free(b->encoder);
+	free(b->symbols);
 	free(b->parity);
 	free(b->found);
 }
@@ -50,14 +52,18 @@ static int parity_buffers_make(const struct parity_job *job, struct parity_buffe
 
 	int r;
 
-	r = rs_encoder_new(job->v->fec.roots, columns, &b->rs);
+	r = parity_encoder_new(job->v->fec.roots, columns, &b->encoder);
 	if (r < 0)
 		return r;
 	/* The last batch may be shorter; the columns behind it are computed and not used. */
-	b->symbol = calloc(1, columns);
+	b->symbols = calloc(job->v->fec.data_symbols, columns);
 	b->parity = malloc(columns * job->v->fec.roots);
 	b->found = malloc(columns * job->v->fec.roots);
-	return b->symbol && b->parity && b->found ? 0 : -ENOMEM;
+	if (!b->symbols || !b->parity || !b->found)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < job->v->fec.data_symbols; i++)
+		b->symbol[i] = b->symbols + i * columns;
+	return 0;
 }
 
 /* Covered blocks; those behind the end are zeros. */
@@ -84,15 +90,13 @@ static int make_parity(
 {
 	const struct verity_fec *fec = &job->v->fec;
 
-	rs_encoder_reset(b->rs);
 	for (uint32_t i = 0; i < fec->data_symbols; i++) {
-		int r = verity_read_covered(job->v, b->symbol, i * fec->rounds + round, rounds);
+		int r = verity_read_covered(job->v, b->symbol[i], i * fec->rounds + round, rounds);
 
 		if (r < 0)
 			return r;
-		rs_encoder_feed(b->rs, b->symbol);
 	}
-	rs_encoder_parity(b->rs, b->parity);
+	parity_encoder_run(b->encoder, b->symbol, b->parity);
 	return 0;
 }
 

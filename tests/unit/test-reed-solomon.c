@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "golden.h"
+#include "parity.h"
 #include "reed-solomon.h"
 
 static uint8_t times(uint8_t a, uint8_t b)
@@ -91,6 +92,33 @@ static void test_zeros_and_reset(void **state)
 	rs_encoder_feed(rs, NULL);
 	rs_encoder_parity(rs, second);
 	assert_memory_equal(first, second, sizeof(first));
+}
+
+/* The library's bytes, or our own through the same door, are those of the shift register. */
+static void test_encoders_agree(void **state)
+{
+	enum { COLUMNS = 1536 };
+
+	for (unsigned roots = 2; roots <= RS_ROOTS_MAX; roots++) {
+		_cleanup_(rs_encoder_freep) struct rs_encoder *rs = NULL;
+		_cleanup_(parity_encoder_freep) struct parity_encoder *encoder = NULL;
+		unsigned symbols = RS_WORD_SIZE - roots;
+		_cleanup_free_ uint8_t *data = malloc((size_t)symbols * COLUMNS);
+		static uint8_t expected[RS_ROOTS_MAX * COLUMNS], found[RS_ROOTS_MAX * COLUMNS];
+		uint8_t *symbol[RS_WORD_SIZE];
+
+		assert_non_null(data);
+		golden_plain(roots * 4096, data, (size_t)symbols * COLUMNS);
+		assert_int_equal(rs_encoder_new(roots, COLUMNS, &rs), 0);
+		assert_int_equal(parity_encoder_new(roots, COLUMNS, &encoder), 0);
+		for (unsigned i = 0; i < symbols; i++) {
+			symbol[i] = data + (size_t)i * COLUMNS;
+			rs_encoder_feed(rs, symbol[i]);
+		}
+		rs_encoder_parity(rs, expected);
+		parity_encoder_run(encoder, symbol, found);
+		assert_memory_equal(found, expected, (size_t)roots * COLUMNS);
+	}
 }
 
 static void test_refusals(void **state)
@@ -175,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_syndrome),
 		cmocka_unit_test(test_zeros_and_reset),
+		cmocka_unit_test(test_encoders_agree),
 		cmocka_unit_test(test_decode),
 		cmocka_unit_test(test_decode_too_many),
 		cmocka_unit_test(test_refusals),
