@@ -74,7 +74,9 @@ static bool is_of_layer(const struct repair_job *job, const struct manifest_arti
 	return streq(a->layer, job->set.layers[job->layer]->name);
 }
 
-/* The layer with parity. Its devices must be files: what lies in a layer below cannot be written. */
+/*
+ * The layer with parity. Its devices must be files: what lies in a layer below cannot be written.
+ */
 static int find_layer(struct repair_job *job, struct diag *diag)
 {
 	for (size_t i = 0; i < job->set.n_layers; i++) {
@@ -166,7 +168,10 @@ static int open_images(struct repair_job *job, struct diag *diag)
 	return r;
 }
 
-/* Bytes that neither data nor tree nor parity are, such as a superblock's padding, can differ still. */
+/*
+ * Bytes that neither data nor tree nor parity are, such as a superblock's padding, can differ
+ * still.
+ */
 static int check_digests(struct repair_job *job, struct diag *diag)
 {
 	for (size_t i = 0; i < job->set.manifest->n_artifacts; i++) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The tree says which blocks are wrong, so these are erasures of their code words; what the tree cannot
- * reach below a wrong block of its own, or wrong parity, is an unnamed error. Both are corrected
- * within 2 * errors + erasures <= roots. A tree block that was repaired tells more, so it goes round
- * until nothing is gained.
+ * The tree says which blocks are wrong, so these are erasures of their code words; what the tree
+ * cannot reach below a wrong block of its own, or wrong parity, is an unnamed error. Both are
+ * corrected within 2 * errors + erasures <= roots. A tree block that was repaired tells more, so it
+ * goes round until nothing is gained.
  *
  *	walk	top down: which blocks have the digest that is above them
  *	repair	each round that has a wrong block: 255 blocks, a code word in each column
@@ -119,7 +119,9 @@ static int has_digest(struct repair *r, const uint8_t *block, const uint8_t *exp
 	return ret < 0 ? ret : memcmp(digest, expected, r->v->digest_size) == 0;
 }
 
-/* Looks at the blocks whose digests are in one block of the tree; what is good is not read again. */
+/*
+ * Looks at the blocks whose digests are in one block of the tree; what is good is not read again.
+ */
 static int walk_children(struct repair *r, unsigned level, uint64_t first, uint64_t count)
 {
 	struct verity_vdev *v = r->v;

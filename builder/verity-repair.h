@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Repairs data and tree of a verity layer from the parity of its forward error correction. The devices
- * below must be writable.
+ * Repairs data and tree of a verity layer from the parity of its forward error correction. The
+ * devices below must be writable.
  */
 
 #include <signal.h>
@@ -18,9 +18,10 @@ struct verity_repair {
 };
 
 /*
- * v: a verity layer that was opened with FILTER_READ and a fec device. A block is written only when it
- * has the digest that is above it, so what is written is right up to the root hash. The report of
- * the filter is called for every block that was repaired. -EOPNOTSUPP: no verity layer with parity.
+ * v: a verity layer that was opened with FILTER_READ and a fec device. A block is written only when
+ * it has the digest that is above it, so what is written is right up to the root hash. The report
+ * of the filter is called for every block that was repaired. -EOPNOTSUPP: no verity layer with
+ * parity.
  */
 int verity_repair(struct vdev *v, const volatile sig_atomic_t *cancel, struct verity_repair *ret,
 	struct diag *diag) _must_check_;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Correction of one code word: syndromes, Berlekamp-Massey that starts from the erasures, and the
- * amount of each error after Forney. The symbol at place i is the coefficient of x^(254 - i), and the
- * generator's first root is alpha^0.
+ * amount of each error after Forney. The symbol at place i is the coefficient of x^(254 - i), and
+ * the generator's first root is alpha^0.
  */
 
 #include <errno.h>

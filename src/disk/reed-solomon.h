@@ -38,8 +38,9 @@ struct rs_decoder {
 };
 void rs_decoder_init(struct rs_decoder *rs, unsigned roots);
 /*
- * Corrects errors + erasures with 2 * errors + erasures <= roots. erasures are places in the word which
- * are likely wrong. 0: it was right; 1: corrected; -EBADMSG: too many errors, the word is untouched.
+ * Corrects errors + erasures with 2 * errors + erasures <= roots. erasures are places in the word
+ * which are likely wrong. 0: it was right; 1: corrected; -EBADMSG: too many errors, the word is
+ * untouched.
  */
 int rs_decode(const struct rs_decoder *rs, uint8_t word[RS_WORD_SIZE], const unsigned *erasures,
 	unsigned n_erasures) _must_check_;

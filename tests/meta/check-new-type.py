@@ -51,7 +51,7 @@ with tempfile.TemporaryDirectory(prefix="dmstack-type-") as scratch:
 
     # The file, the line, and their names in the list of sources.
     model = tree / "src/model"
-    shutil.copy(house.ROOT / "tests/meta/layer-delay.c", model)
+    shutil.copy(house.ROOT / "tests/meta/layer-delay.c.in", model / "layer-delay.c")
     insert(model / "layer-types.c", "\t&layer_type_integrity,\n", "\t&layer_type_delay,\n")
     insert(model / "layer-types.c", "const struct layer_type *const layer_types[]",
            "extern const struct layer_type layer_type_delay;\n\n")

@@ -174,7 +174,9 @@ static void test_decode(void **state)
 				damage_and_repair(roots, erased, errors, roots + erased + errors);
 }
 
-/* What is beyond repair is told and left as it is, or is another code word, which nobody can tell. */
+/*
+ * What is beyond repair is told and left as it is, or is another code word, which nobody can tell.
+ */
 static void test_decode_too_many(void **state)
 {
 	struct rs_decoder decoder;
