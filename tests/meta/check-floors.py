@@ -16,6 +16,7 @@ LIBRARIES = {
     "openssl/": ["src/platform/aead", "src/platform/signature", "src/platform/digest", "src/platform/cipher", "src/platform/journal-crypt",
                  "src/platform/kdf", "src/platform/file-digest", "src/platform/crypto", "src/platform/adiantum"],
     "xxhash.h": ["src/platform/digest"],
+    "isa-l": ["src/platform/parity"],
     "systemd/": [],
     "tss2/": [],
 }

@@ -10,7 +10,8 @@ import sys
 import house
 
 FORBIDDEN = {
-    "generators/dmstack-generator": ["libcrypto", "libdevmapper", "libxxhash", "libtss2"],
+    "generators/dmstack-generator": ["libcrypto", "libdevmapper", "libxxhash", "libisal",
+                                      "libtss2"],
     "builder/dmstack-build": ["libdevmapper", "libtss2"],
     "src/cmd/dmstack": ["libtss2"],
 }
