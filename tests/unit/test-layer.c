@@ -256,7 +256,7 @@ static void test_uuid(void **state)
 
 		assert_int_equal(layer_new("a-b", layer_types[i], &layer, NULL), 0);
 		uuid = layer_dm_uuid(layer);
-		assert_non_null(startswith(uuid, layer_types[i]->name));
+		assert_non_null(startswith(uuid, layer_types[i]->uuid_prefix));
 		assert_non_null(endswith(uuid, "-dmstack-a-b"));
 		assert_null(startswith(uuid, "CRYPT-"));
 	}

@@ -14,6 +14,12 @@
 #include "kdf.h"
 #include "luks2-keyslot.h"
 
+static void assert_same(const struct secret *a, const struct secret *b)
+{
+	assert_int_equal(secret_size(a), secret_size(b));
+	assert_memory_equal(secret_peek(a), secret_peek(b), secret_size(a));
+}
+
 struct memory {
 	const uint8_t *data;
 	size_t size;
@@ -47,7 +53,7 @@ static void check_golden(const char *name)
 	wrong = golden_secret("00");
 	assert_int_equal(luks2_decode(data, memory.size, h, &wanted, NULL), 0);
 	assert_int_equal(luks2_unlock(h, &reader, passphrase, -1, &key, NULL), 0);
-	assert_true(secret_equal(key, expected));
+	assert_same(key, expected);
 	assert_int_equal(luks2_unlock(h, &reader, wrong, -1, &wrong, &diag), -EKEYREJECTED);
 	assert_int_equal(luks2_unlock(h, &reader, passphrase, 1, &wrong, NULL), -ENOKEY);
 	/* Every byte of the area counts. */
@@ -116,7 +122,7 @@ static void check_seal(enum luks2_kdf_type type, const char *hash)
 	for (size_t i = 0; i < 67 * 3999; i++)
 		assert_int_equal(stripes[i], 0);
 	assert_int_equal(luks2_unlock(h, &reader, passphrase, -1, &opened, NULL), 0);
-	assert_true(secret_equal(opened, key));
+	assert_same(opened, key);
 }
 
 static void test_seal(void **state)
