@@ -136,10 +136,33 @@ int run_layer_open_all(struct run_layer *rl, struct diag *diag)
 	return 0;
 }
 
-int run_layer_probe(struct run_layer *rl, struct diag *diag)
+/* Returns 1 if the type wants to see more. */
+static int probe_once(struct run_layer *rl, struct diag *diag)
 {
 	const struct layer_type *type = rl->layer->type;
 	_cleanup_free_ void *data = NULL;
+	struct superblock_place place;
+	uint64_t bytes;
+	int r;
+
+	r = type->superblock(rl->layer, &place);
+	if (r < 0)
+		return r;
+	bytes = rl->devices[place.role].sectors * SECTOR_SIZE;
+	bytes -= MIN(bytes, place.offset);
+	bytes = MIN(bytes, (uint64_t)place.size);
+	data = malloc(place.size);
+	if (!data)
+		return -ENOMEM;
+	r = blockdev_read(&rl->devices[place.role], data, bytes, place.offset, diag);
+	if (r < 0)
+		return r;
+	return type->adopt(rl->layer, data, bytes, diag);
+}
+
+int run_layer_probe(struct run_layer *rl, struct diag *diag)
+{
+	const struct layer_type *type = rl->layer->type;
 	struct superblock_place place;
 	int r;
 
@@ -148,13 +171,9 @@ int run_layer_probe(struct run_layer *rl, struct diag *diag)
 	r = run_layer_open_all(rl, diag);
 	if (r < 0)
 		return r;
-	data = malloc(place.size);
-	if (!data)
-		return -ENOMEM;
-	r = blockdev_read(&rl->devices[place.role], data, place.size, place.offset, diag);
-	if (r < 0)
-		return r;
-	r = type->adopt(rl->layer, data, place.size, diag);
+	do
+		r = probe_once(rl, diag);
+	while (r > 0);
 	if (r < 0)
 		return r;
 	rl->probed = true;

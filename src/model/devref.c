@@ -138,3 +138,8 @@ bool devref_is_file(const struct devref *dev)
 {
 	return dev->kind == DEVREF_PATH && !startswith(dev->value, "/dev/");
 }
+
+bool devref_equal(const struct devref *a, const struct devref *b)
+{
+	return a->kind == b->kind && streq_ptr(a->value, b->value);
+}

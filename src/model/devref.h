@@ -29,6 +29,8 @@ void devref_done(struct devref *dev);
 int devref_parse(const char *text, struct devref *ret, struct diag *diag) _must_check_;
 int devref_copy(const struct devref *from, struct devref *ret) _must_check_;
 void devref_print(const struct devref *dev, struct buf *buf);
+/* True if both name the same thing with the same words. */
+bool devref_equal(const struct devref *a, const struct devref *b);
 /*
  * The path where udev puts the device: /dev/disk/by-partlabel/..., /dev/mapper/NAME, or the path
  * itself. Characters that udev encodes in links are encoded (\x20). NULL when memory is out.

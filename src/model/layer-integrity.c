@@ -147,7 +147,7 @@ static int integrity_check_above(
 		return diag_set(diag, -EINVAL,
 			"integrity-algorithm: none is of use only below a crypt layer that has "
 			"integrity=");
-	if (!streq(above->type->name, "crypt"))
+	if (!streq(above->type->dm_target, "crypt"))
 		return diag_set(diag, -EINVAL,
 			"\"%s\" keeps tags (integrity-algorithm=none), which only a crypt layer "
 			"has",

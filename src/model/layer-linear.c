@@ -66,6 +66,7 @@ const struct layer_type layer_type_linear = {
 	.roles = roles,
 	.n_roles = ARRAY_SIZE(roles),
 	.key = KEY_NEVER,
+	.any_block_size = true,
 	.length = linear_length,
 	.below = linear_below,
 	.table = linear_table,

@@ -137,6 +137,8 @@ struct layer *layer_free(struct layer *layer)
 {
 	if (!layer)
 		return NULL;
+	if (layer->params && layer->type->done)
+		layer->type->done(layer);
 	for (size_t i = 0; layer->params && i < layer->type->n_fields; i++)
 		field_clear(&layer->type->fields[i], layer->params);
 	for (size_t i = 0; i < layer->n_devices; i++)

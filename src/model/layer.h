@@ -21,6 +21,7 @@
 #define LAYER_ROLES_MAX 4U
 
 struct layer;
+struct luks2;
 
 enum phase { PHASE_BOOTSTRAP, PHASE_SEALED, _PHASE_MAX };
 enum fail_action {
@@ -87,7 +88,8 @@ struct layer_type {
 	const struct role *roles;
 	size_t n_roles;
 	enum key_need key;
-	bool read_only; /* the mapping can only be read */
+	bool read_only;	     /* the mapping can only be read */
+	bool any_block_size; /* stands on larger blocks than its own, and hands them up */
 	/*
 	 * Options that the kernel adds to a live table by itself, or whose values it rounds:
 	 * neither their presence nor their value counts as a difference. Names without the ":".
@@ -112,14 +114,18 @@ struct layer_type {
 	/* -ENODATA: this layer has no superblock. */
 	int (*superblock)(const struct layer *layer, struct superblock_place *ret);
 	/*
-	 * Holds superblock bytes against the fields and fills in those that were not set.
-	 * -ENODATA: there is no superblock; -EUCLEAN: broken; -EMEDIUMTYPE: not what was
-	 * configured.
+	 * Holds superblock bytes against the fields and fills in those that were not set. size is
+	 * less than superblock() said where the device ends. Returns 1 if it has to see more:
+	 * superblock() then says what, and it is called again.
+	 * -ENODATA: there is no superblock; -EUCLEAN: broken; -EMEDIUMTYPE: not what was configured.
 	 */
 	int (*adopt)(struct layer *layer, const void *data, size_t size, struct diag *diag);
 	/*
-	 * The length of the mapping, from the lengths of the devices by role (sectors; 0: absent).
+	 * The header, after adopt(), whose keyslots the layer's key opens; what they hold is the key
+	 * of the table. NULL: the layer's key is that itself.
 	 */
+	const struct luks2 *(*keyslots)(const struct layer *layer);
+	/* The length of the mapping, from the lengths of the devices by role (sectors; 0: absent). */
 	int (*length)(const struct layer *layer, const uint64_t below[LAYER_ROLES_MAX],
 		uint64_t *ret_sectors, struct diag *diag);
 	/* The least lengths below for a mapping of that length; the offline builder asks. */
@@ -129,6 +135,8 @@ struct layer_type {
 	uint32_t (*block_size)(const struct layer *layer);
 	/* Appends the target's words. t->length_sectors is set by the caller. */
 	void (*table)(const struct layer *layer, struct dmtable *t);
+	/* Frees what params own beyond the fields. */
+	void (*done)(struct layer *layer);
 };
 
 struct layer_device {

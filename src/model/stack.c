@@ -142,7 +142,7 @@ static int link_devices(const struct stack *stack, struct layer *layer, struct d
 static int check_block_sizes(
 	const struct layer *layer, const struct layer *below, struct diag *diag)
 {
-	if (!layer->type->superblock || layer_block_size(layer) >= below->block_size)
+	if (layer->type->any_block_size || layer_block_size(layer) >= below->block_size)
 		return 0;
 	return diag_set(diag, -EINVAL,
 		"blocks of %u bytes are not possible on \"%s\", which has blocks of %u bytes",
