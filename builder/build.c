@@ -19,7 +19,8 @@
 #include "pipeline.h"
 #include "vdev-file.h"
 
-#define IMAGE_MODE 0644
+#define IMAGE_MODE  0644
+#define DERIVED_MAX 8160U /* bytes that seed_bytes() gives at once */
 
 struct build {
 	const struct build_args *args;
@@ -152,7 +153,45 @@ static int open_files(struct build *b, struct diag *diag)
 static int find_key(
 	void *userdata, const struct keyref *ref, const struct secret **ret, struct diag *diag)
 {
-	return keystore_get(userdata, ref, ret, diag);
+	return keystore_get(((struct build *)userdata)->keys, ref, ret, diag);
+}
+
+/* The filter of the layer that a device is, or its file; NULL: there is no such device. */
+static struct vdev *find_below(const struct build *b, size_t index, size_t role)
+{
+	const struct layer *layer = b->recipe->layers[index];
+	const struct layer_device *device;
+	const struct artifact *artifact;
+
+	if (role >= layer->type->n_roles)
+		return NULL;
+	device = layer_device(layer, layer->type->roles[role].name);
+	for (size_t i = 0; device && device->layer && i < index; i++)
+		if (b->recipe->layers[i] == device->layer)
+			return b->filters[i];
+	artifact = layout_find_artifact(b->layout, b->recipe, index, role);
+	return artifact ? b->files[artifact - b->layout->artifacts] : NULL;
+}
+
+/* Pieces have labels of their own, since there is a limit to what one label gives. */
+static int derive_bytes(
+	void *userdata, const struct layer *layer, const char *label, void *ret, size_t size)
+{
+	const struct build *b = userdata;
+
+	for (size_t done = 0; done < size; done += DERIVED_MAX) {
+		_cleanup_(buf_done) struct buf text = {};
+		int r;
+
+		buf_printf(&text, "%s/%s/%zu", layer->name, label, done / DERIVED_MAX);
+		if (buf_error(&text) < 0)
+			return -ENOMEM;
+		r = seed_bytes(b->args->seed, text.data, (uint8_t *)ret + done,
+			MIN(size - done, (size_t)DERIVED_MAX));
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 static int open_filters(struct build *b, unsigned threads, struct diag *diag)
@@ -165,14 +204,12 @@ static int open_filters(struct build *b, unsigned threads, struct diag *diag)
 			.mode = FILTER_CREATE,
 			.threads = threads,
 			.key = find_key,
-			.userdata = b->keys,
+			.random = b->args->seed->given ? derive_bytes : NULL,
+			.userdata = b,
 		};
 
-		if (i > 0)
-			args.below[0] = b->filters[i - 1];
-		for (size_t k = 0; k < b->layout->n_artifacts; k++)
-			if (b->layout->artifacts[k].layer == i)
-				args.below[b->layout->artifacts[k].role] = b->files[k];
+		for (size_t k = 0; k < LAYER_ROLES_MAX; k++)
+			args.below[k] = find_below(b, i, k);
 		r = filter_open(&args, &b->filters[i], diag);
 		if (r < 0)
 			return diag_at(diag, r, "layer %s", args.layer->name);

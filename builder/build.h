@@ -16,7 +16,8 @@ struct build_args {
 	const char *input;  /* path of the file-system image */
 	const char *output; /* folder; made if it is not there */
 	unsigned threads;   /* 0: as many as there are CPUs */
-	bool force;	    /* replace what is there */
+	const struct seed *seed;
+	bool force; /* replace what is there */
 	enum progress_mode progress;
 };
 

@@ -37,6 +37,10 @@ int filter_check_alignment(
 int filter_key(const struct filter_args *args, const struct keyref *ref, const struct secret **ret,
 	struct diag *diag)
 {
+	if (args->volume_key) {
+		*ret = args->volume_key;
+		return 0;
+	}
 	if (ref->kind == KEYREF_NONE || !args->key)
 		return diag_set(diag, -ENOKEY, "the layer needs a key and has none");
 	return args->key(args->userdata, ref, ret, diag);

@@ -49,6 +49,14 @@ struct filter_args {
 	 */
 	int (*ivs)(void *userdata, const struct layer *layer, uint64_t sector, size_t n,
 		uint8_t *ret, size_t stride);
+	/*
+	 * FILTER_CREATE: bytes that are the same whenever the same image is made, for a label. NULL:
+	 * random ones of getrandom(2) are wanted.
+	 */
+	int (*random)(void *userdata, const struct layer *layer, const char *label, void *ret,
+		size_t size);
+	/* The key of the table where the layer's key only opens a keyslot; else NULL. */
+	const struct secret *volume_key;
 	/* FILTER_READ: called for every damaged place, by any thread. May be NULL. */
 	void (*report)(void *userdata, const struct damage *damage);
 	void *userdata;
@@ -79,5 +87,6 @@ int filter_open(const struct filter_args *args, struct vdev **ret, struct diag *
 /* In the table of filters.c. */
 extern const struct filter_type filter_type_linear;
 extern const struct filter_type filter_type_crypt;
+extern const struct filter_type filter_type_luks;
 extern const struct filter_type filter_type_integrity;
 extern const struct filter_type filter_type_verity;

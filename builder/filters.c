@@ -9,6 +9,7 @@ static const struct filter_type *const filter_types[] = {
 	&filter_type_linear,
 	&filter_type_crypt,
 	&filter_type_integrity,
+	&filter_type_luks,
 	&filter_type_verity,
 	NULL,
 };

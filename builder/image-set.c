@@ -142,6 +142,25 @@ static void forward_report(void *userdata, const struct damage *damage)
 		set->report(set->userdata, damage);
 }
 
+/* The file of another layer's device, where both have the same one: a header before tags. */
+static struct vdev *find_shared(const struct image_set *set, const struct layer_device *device)
+{
+	for (size_t i = 0; i < set->manifest->n_artifacts; i++) {
+		const struct manifest_artifact *a = &set->manifest->artifacts[i];
+
+		for (size_t k = 0; k < set->n_layers; k++) {
+			const struct layer_device *other =
+				streq(set->layers[k]->name, a->layer)
+					? layer_device(set->layers[k], a->role)
+					: NULL;
+
+			if (other && devref_equal(&other->ref, &device->ref))
+				return set->files[i];
+		}
+	}
+	return NULL;
+}
+
 /* What lies below a layer in a role: the filter of another layer, or the file of an artifact. */
 static struct vdev *find_below(
 	const struct image_set *set, const struct layer *layer, const struct layer_device *device)
@@ -155,7 +174,7 @@ static struct vdev *find_below(
 		if (streq(set->manifest->artifacts[i].layer, layer->name) &&
 			streq(set->manifest->artifacts[i].role, role))
 			return set->files[i];
-	return NULL;
+	return find_shared(set, device);
 }
 
 int image_set_open_layer(struct image_set *set, size_t index, unsigned threads, struct diag *diag)

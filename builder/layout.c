@@ -200,6 +200,25 @@ static int layout_add_artifact(
 	return 0;
 }
 
+const struct artifact *layout_find_artifact(
+	const struct layout *layout, const struct recipe *recipe, size_t layer, size_t role)
+{
+	const char *name = recipe->layers[layer]->type->roles[role].name;
+	const struct layer_device *device = layer_device(recipe->layers[layer], name);
+
+	if (!device || device->layer)
+		return NULL;
+	for (size_t i = 0; i < layout->n_artifacts; i++) {
+		const struct artifact *a = &layout->artifacts[i];
+		const struct layer *other = recipe->layers[a->layer];
+		const char *other_name = other->type->roles[a->role].name;
+
+		if (devref_equal(&layer_device(other, other_name)->ref, &device->ref))
+			return a;
+	}
+	return NULL;
+}
+
 static int layout_artifacts(struct layout *layout, const struct recipe *recipe)
 {
 	int r;
@@ -210,7 +229,11 @@ static int layout_artifacts(struct layout *layout, const struct recipe *recipe)
 
 			if (role >= type->n_roles || (role == 0 && i > 0))
 				continue;
-			if (!layer_device(recipe->layers[i], type->roles[role].name))
+			const struct layer_device *device =
+				layer_device(recipe->layers[i], type->roles[role].name);
+
+			if (!device || device->layer ||
+				layout_find_artifact(layout, recipe, i, role))
 				continue;
 			r = layout_add_artifact(layout, recipe, i, role);
 			if (r < 0)

@@ -42,5 +42,11 @@ int layout_init(struct layout *ret, const struct recipe *recipe, const struct la
 void layout_done(struct layout *layout);
 /* The blocks in bytes that the layer's mapping has: the largest of its own and those below. */
 uint32_t layout_block_size(const struct recipe *recipe, size_t index);
+/*
+ * The image that a device of a layer is, which may be one that another layer's device made. NULL:
+ * the device is a layer.
+ */
+const struct artifact *layout_find_artifact(
+	const struct layout *layout, const struct recipe *recipe, size_t layer, size_t role);
 /* A table for people: one line a layer, one an artifact. */
 void layout_print(const struct layout *layout, const struct recipe *recipe, struct buf *buf);

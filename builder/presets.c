@@ -13,6 +13,8 @@ const struct preset presets[] = {
 	{ "verity-only", { "verity" } },
 	{ "verity-then-crypt", { "verity", "crypt" } },
 	{ "crypt-then-verity", { "crypt", "verity" } },
+	{ "luks", { "luks" } },
+	{ "luks-aead", { "integrity", "luks,integrity=hmac-sha256" } },
 	{ "aead", { "integrity", "crypt,integrity=hmac-sha256" } },
 };
 const size_t n_presets = ARRAY_SIZE(presets);
@@ -20,6 +22,8 @@ const size_t n_presets = ARRAY_SIZE(presets);
 const struct layer_default layer_defaults[] = {
 	{ "crypt", "cipher", "aes-xts-plain64" },
 	{ "crypt", "sector-size", "4096" },
+	{ "luks", "cipher", "aes-xts-plain64" },
+	{ "luks", "sector-size", "4096" },
 	{ "integrity", "integrity-algorithm", "sha256" },
 	{ "integrity", "sector-size", "4096" },
 	{ "integrity", "mode", "journal" },

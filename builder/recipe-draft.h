@@ -23,5 +23,7 @@ const char *draft_last_dot(const char *word);
 /* recipe-devices.c: what --device says, then a device for every role that has an image. */
 int draft_set_devices(struct draft *draft, struct diag *diag) _must_check_;
 int draft_default_devices(struct draft *draft, struct diag *diag) _must_check_;
+/* recipe-luks.c: offsets, and the device of the header. */
+int draft_place_luks(struct draft *draft, struct diag *diag) _must_check_;
 /* recipe-tags.c: what a tag store takes over from the crypt layer above. */
 int draft_pair_tags(struct draft *draft, const struct seed *seed, struct diag *diag) _must_check_;

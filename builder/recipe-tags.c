@@ -5,6 +5,7 @@
  */
 
 #include <stdio.h>
+#include <string.h>
 
 #include "layer-crypt.h"
 #include "layer-integrity.h"
@@ -41,7 +42,7 @@ int draft_pair_tags(struct draft *draft, const struct seed *seed, struct diag *d
 	for (size_t i = 0; i < draft->n; i++) {
 		struct layer *layer = draft->layers[i];
 
-		if (layer->type != &layer_type_crypt || !crypt_fields(layer)->integrity)
+		if (!streq(layer->type->dm_target, "crypt") || !crypt_fields(layer)->integrity)
 			continue;
 		int r = refuse_seed(layer, seed, diag);
 		if (r >= 0 && i > 0 && draft->layers[i - 1]->type == &layer_type_integrity)

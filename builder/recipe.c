@@ -8,6 +8,7 @@
 
 #include "cleanup.h"
 #include "layer-integrity.h"
+#include "layer-luks.h"
 #include "layer-verity.h"
 #include "presets.h"
 #include "recipe-draft.h"
@@ -235,7 +236,10 @@ static int uuid_set(const struct seed *seed, struct layer *layer, struct diag *d
 	r = seed_uuid(seed, label.data, uuid);
 	if (r < 0)
 		return diag_set(diag, r, "no random bytes: %s", strerror(-r));
-	memcpy(verity_fields(layer)->uuid, uuid, sizeof(uuid));
+	if (layer->type == &layer_type_luks)
+		memcpy(luks_fields(layer)->uuid, uuid, sizeof(uuid));
+	else
+		memcpy(verity_fields(layer)->uuid, uuid, sizeof(uuid));
 	layer_mark_set(layer, "uuid");
 	return 0;
 }
@@ -252,7 +256,9 @@ static int draft_randomize(struct draft *draft, const struct seed *seed, struct 
 			r = salt_set(seed, layer, 16, diag);
 		if (r >= 0 && layer->type == &layer_type_verity && !layer_is_set(layer, "salt"))
 			r = salt_set(seed, layer, 32, diag);
-		if (r >= 0 && layer->type == &layer_type_verity && !layer_is_set(layer, "uuid"))
+		if (r >= 0 &&
+			(layer->type == &layer_type_verity || layer->type == &layer_type_luks) &&
+			!layer_is_set(layer, "uuid"))
 			r = uuid_set(seed, layer, diag);
 		if (r < 0)
 			return diag_at(diag, r, "layer %s", layer->name);
@@ -352,6 +358,8 @@ int recipe_init(struct recipe *ret, const struct recipe_args *args, const struct
 		r = draft_set_devices(&draft, diag);
 	if (r >= 0)
 		r = draft_default_devices(&draft, diag);
+	if (r >= 0)
+		r = draft_place_luks(&draft, diag);
 	if (r >= 0)
 		r = draft_pair_tags(&draft, seed, diag);
 	if (r >= 0)

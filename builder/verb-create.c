@@ -314,7 +314,7 @@ static int print_result(const struct create_opts *o, const struct manifest *m,
 	return 0;
 }
 
-static int create_stack(const struct create_opts *o, struct keystore *keys,
+static int create_stack(const struct create_opts *o, const struct seed *seed, struct keystore *keys,
 	const struct recipe *recipe, struct diag *diag)
 {
 	_cleanup_(manifest_freep) struct manifest *m = NULL;
@@ -329,6 +329,7 @@ static int create_stack(const struct create_opts *o, struct keystore *keys,
 		.input = o->input,
 		.output = o->output,
 		.threads = (unsigned)o->threads,
+		.seed = seed,
 		.force = o->force,
 		.progress = progress_choose(o->json, o->quiet),
 	};
@@ -389,7 +390,7 @@ static int create_run(const void *opts, const char *const *args, struct diag *di
 		r = recipe_init(&recipe, &recipe_args, &keys, &seed, diag);
 	if (r < 0)
 		return r == -ENOMEM ? r : EXIT_USAGE;
-	return create_stack(o, &keys, &recipe, diag);
+	return create_stack(o, &seed, &keys, &recipe, diag);
 }
 
 const struct verb verb_create = {

@@ -3,7 +3,7 @@
 # own --help, layer types and their options from their table.
 
 _dmstack_presets="crypt-only integrity-only integrity-then-crypt crypt-then-integrity verity-only
-verity-then-crypt crypt-then-verity aead"
+verity-then-crypt crypt-then-verity aead luks luks-aead"
 
 # A line for each layer type: its name and the words that may follow it.
 _dmstack_types() {

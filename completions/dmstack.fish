@@ -66,7 +66,7 @@ function __dmstack_values
             end
         case --stack -s
             printf '%s\n' crypt-only integrity-only integrity-then-crypt crypt-then-integrity \
-                verity-only verity-then-crypt crypt-then-verity aead
+                verity-only verity-then-crypt crypt-then-verity aead luks luks-aead
         case --layer -l
             __dmstack_layer_words "$argv[3]"
         case --layer-option

@@ -61,6 +61,10 @@ with tempfile.TemporaryDirectory(prefix="dmstack-schema-") as scratch:
         command = [build / "builder/dmstack-build", "create", "--quiet", "--input",
                    scratch / "input", "--output", scratch / preset, "--name", "root",
                    "--stack", preset, "--mount", "/:ext4"]
+        if "luks" in preset:
+            command += ["--layer-option", "luks.key=credential:root", "--key",
+                        f"credential:root={scratch / 'key'}",
+                        "--layer-option", "luks.pbkdf=pbkdf2"]
         if "crypt" in preset or preset == "aead":
             key = scratch / ("long-key" if preset == "aead" else "key")
             command += ["--layer-option", "crypt.key=credential:root", "--key",
