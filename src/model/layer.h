@@ -117,7 +117,8 @@ struct layer_type {
 	 * Holds superblock bytes against the fields and fills in those that were not set. size is
 	 * less than superblock() said where the device ends. Returns 1 if it has to see more:
 	 * superblock() then says what, and it is called again.
-	 * -ENODATA: there is no superblock; -EUCLEAN: broken; -EMEDIUMTYPE: not what was configured.
+	 * -ENODATA: there is no superblock; -EUCLEAN: broken; -EMEDIUMTYPE: not what was
+	 * configured.
 	 */
 	int (*adopt)(struct layer *layer, const void *data, size_t size, struct diag *diag);
 	/*
@@ -125,7 +126,7 @@ struct layer_type {
 	 * of the table. NULL: the layer's key is that itself.
 	 */
 	const struct luks2 *(*keyslots)(const struct layer *layer);
-	/* The length of the mapping, from the lengths of the devices by role (sectors; 0: absent). */
+	/* The length of the mapping, from the lengths of the devices by role (sectors; 0: none). */
 	int (*length)(const struct layer *layer, const uint64_t below[LAYER_ROLES_MAX],
 		uint64_t *ret_sectors, struct diag *diag);
 	/* The least lengths below for a mapping of that length; the offline builder asks. */

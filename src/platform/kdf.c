@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * PBKDF2 comes from libcrypto. Argon2 comes from there too where it has it (OpenSSL 3.2 and later),
- * else from libargon2 if the build found that.
+ * else from libargon2. Both are asked for at run time: a program that was built with an older
+ * libcrypto uses a newer one, and an initrd without libargon2 still starts.
  */
 
 #include "kdf.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
-#include <openssl/opensslv.h>
 #include <openssl/params.h>
 #if HAVE_LIBARGON2
 #include <argon2.h>
@@ -18,7 +19,12 @@
 
 #include "cleanup.h"
 
-#if OPENSSL_VERSION_NUMBER >= 0x30200000L
+/* OSSL_KDF_PARAM_ARGON2_LANES and its sisters, which the headers of 3.0 do not have. */
+#define PARAM_PASSES  "iter"
+#define PARAM_MEMORY  "memcost"
+#define PARAM_LANES   "lanes"
+#define PARAM_THREADS "threads"
+
 static int argon2_by_libcrypto(
 	const struct luks2_kdf *kdf, const struct secret *passphrase, uint8_t *ret, size_t size)
 {
@@ -31,10 +37,10 @@ static int argon2_by_libcrypto(
 			(void *)secret_peek(passphrase), secret_size(passphrase)),
 		OSSL_PARAM_construct_octet_string(
 			OSSL_KDF_PARAM_SALT, (void *)kdf->salt, kdf->salt_size),
-		OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_ITER, &passes),
-		OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_ARGON2_MEMCOST, &memory),
-		OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_ARGON2_LANES, &lanes),
-		OSSL_PARAM_construct_uint32(OSSL_KDF_PARAM_THREADS, &threads),
+		OSSL_PARAM_construct_uint32(PARAM_PASSES, &passes),
+		OSSL_PARAM_construct_uint32(PARAM_MEMORY, &memory),
+		OSSL_PARAM_construct_uint32(PARAM_LANES, &lanes),
+		OSSL_PARAM_construct_uint32(PARAM_THREADS, &threads),
 		OSSL_PARAM_construct_end(),
 	};
 	EVP_KDF *algorithm = EVP_KDF_fetch(NULL, name, NULL);
@@ -51,9 +57,23 @@ static int argon2_by_libcrypto(
 	EVP_KDF_CTX_free(context);
 	return ok == 1 ? 0 : -ENOMEM;
 }
-#endif
 
 #if HAVE_LIBARGON2
+typedef int (*argon2_function)(argon2_context *context, argon2_type type);
+
+/* NULL: the library is not there. It stays loaded, since it may have threads. */
+static argon2_function libargon2(void)
+{
+	void *library = dlopen("libargon2.so.1", RTLD_NOW | RTLD_NODELETE);
+	argon2_function function = NULL;
+
+	if (library) {
+		*(void **)&function = dlsym(library, "argon2_ctx");
+		(void)dlclose(library);
+	}
+	return function;
+}
+
 static int argon2_by_libargon2(
 	const struct luks2_kdf *kdf, const struct secret *passphrase, uint8_t *ret, size_t size)
 {
@@ -71,8 +91,12 @@ static int argon2_by_libargon2(
 		.version = ARGON2_VERSION_13,
 		.flags = ARGON2_DEFAULT_FLAGS,
 	};
-	int r = argon2_ctx(&context, kdf->type == LUKS2_ARGON2I ? Argon2_i : Argon2_id);
+	argon2_function function = libargon2();
+	int r;
 
+	if (!function)
+		return -EOPNOTSUPP;
+	r = function(&context, kdf->type == LUKS2_ARGON2I ? Argon2_i : Argon2_id);
 	if (r == ARGON2_MEMORY_ALLOCATION_ERROR)
 		return -ENOMEM;
 	return r == ARGON2_OK ? 0 : -EINVAL;
@@ -81,34 +105,29 @@ static int argon2_by_libargon2(
 
 bool kdf_has_argon2(void)
 {
-#if HAVE_LIBARGON2
-	return true;
-#elif OPENSSL_VERSION_NUMBER >= 0x30200000L
 	EVP_KDF *algorithm = EVP_KDF_fetch(NULL, "ARGON2ID", NULL);
+	bool has = algorithm != NULL;
 
 	EVP_KDF_free(algorithm);
-	return algorithm != NULL;
-#else
-	return false;
+#if HAVE_LIBARGON2
+	has = has || libargon2();
 #endif
+	return has;
 }
 
 static int argon2(const struct luks2_kdf *kdf, const struct secret *passphrase, uint8_t *ret,
 	size_t size, struct diag *diag)
 {
-	int r = -EOPNOTSUPP;
+	int r = argon2_by_libcrypto(kdf, passphrase, ret, size);
 
-#if OPENSSL_VERSION_NUMBER >= 0x30200000L
-	r = argon2_by_libcrypto(kdf, passphrase, ret, size);
-#endif
 #if HAVE_LIBARGON2
 	if (r == -EOPNOTSUPP)
 		r = argon2_by_libargon2(kdf, passphrase, ret, size);
 #endif
 	if (r == -EOPNOTSUPP)
 		return diag_set(diag, r,
-			"neither libcrypto (before 3.2) nor this build has Argon2; a keyslot with "
-			"pbkdf2 can be used");
+			"Argon2 needs libcrypto 3.2 or libargon2, and neither is here; a keyslot "
+			"with pbkdf2 can be used");
 	if (r == -ENOMEM)
 		return diag_set(diag, r, "there are not the %u KiB that Argon2 needs here",
 			kdf->memory_kib);

@@ -12,9 +12,9 @@
 #include "memory-vdev.h"
 
 /*
- * The header is that of cryptsetup, whose random bytes nobody can make again; what is behind it is made
- * by the layers that the header stands for. The bytes before the data that it does not use are random
- * too, and zero here.
+ * The header is that of cryptsetup, whose random bytes nobody can make again; what is behind it is
+ * made by the layers that the header stands for. The bytes before the data that it does not use are
+ * random too, and zero here.
  */
 static void assert_luks_image(struct json_object *params, struct vdev *v)
 {
