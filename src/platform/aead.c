@@ -12,6 +12,7 @@
 
 #include "aead.h"
 #include "bytes.h"
+#include "cipher-evp.h"
 #include "cipher.h"
 #include "cleanup.h"
 #include "digest.h"
@@ -176,16 +177,6 @@ int aead_new(const struct aead_params *params, const struct secret *key, struct 
 	return 0;
 }
 
-static int clone_evp(EVP_CIPHER_CTX **ret, const EVP_CIPHER_CTX *from)
-{
-	if (!from)
-		return 0;
-	*ret = EVP_CIPHER_CTX_new();
-	if (!*ret)
-		return -ENOMEM;
-	return EVP_CIPHER_CTX_copy(*ret, from) == 1 ? 0 : -EIO;
-}
-
 int aead_clone(const struct aead *aead, struct aead **ret)
 {
 	_cleanup_(aead_freep) struct aead *a = calloc(1, sizeof(*a));
@@ -201,9 +192,9 @@ int aead_clone(const struct aead *aead, struct aead **ret)
 	if (r >= 0 && aead->mac)
 		r = digest_clone(aead->mac, &a->mac);
 	if (r >= 0)
-		r = clone_evp(&a->enc, aead->enc);
+		r = cipher_evp_clone(&a->enc, aead->enc);
 	if (r >= 0)
-		r = clone_evp(&a->dec, aead->dec);
+		r = cipher_evp_clone(&a->dec, aead->dec);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(a);

@@ -12,6 +12,7 @@
 
 #include "adiantum.h"
 #include "bytes.h"
+#include "cipher-evp.h"
 #include "cipher.h"
 #include "cleanup.h"
 #include "digest.h"
@@ -185,16 +186,6 @@ int cipher_new(const struct cipher_params *params, const struct secret *key, str
 	return 0;
 }
 
-static int clone_evp(EVP_CIPHER_CTX **ret, const EVP_CIPHER_CTX *from)
-{
-	if (!from)
-		return 0;
-	*ret = EVP_CIPHER_CTX_new();
-	if (!*ret)
-		return -ENOMEM;
-	return EVP_CIPHER_CTX_copy(*ret, from) == 1 ? 0 : -EIO;
-}
-
 int cipher_clone(const struct cipher *cipher, struct cipher **ret)
 {
 	_cleanup_(cipher_freep) struct cipher *c = calloc(1, sizeof(*c));
@@ -204,13 +195,13 @@ int cipher_clone(const struct cipher *cipher, struct cipher **ret)
 		return -ENOMEM;
 	c->params = cipher->params;
 	c->log2_sectors = cipher->log2_sectors;
-	r = clone_evp(&c->enc, cipher->enc);
+	r = cipher_evp_clone(&c->enc, cipher->enc);
 	if (r == 0)
-		r = clone_evp(&c->dec, cipher->dec);
+		r = cipher_evp_clone(&c->dec, cipher->dec);
 	if (r == 0)
-		r = clone_evp(&c->iv_enc, cipher->iv_enc);
+		r = cipher_evp_clone(&c->iv_enc, cipher->iv_enc);
 	if (r == 0)
-		r = clone_evp(&c->block_enc, cipher->block_enc);
+		r = cipher_evp_clone(&c->block_enc, cipher->block_enc);
 	if (r == 0 && cipher->adiantum)
 		r = adiantum_clone(cipher->adiantum, &c->adiantum);
 	if (r < 0)
