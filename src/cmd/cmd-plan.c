@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "dm-init.h"
 #include "json-text.h"
 #include "plan-notes.h"
 #include "plan.h"
@@ -17,6 +18,7 @@ struct plan_opts {
 	const char *root;
 	bool json;
 	bool dot;
+	bool dm_init;
 };
 
 static const struct option_def options[] = {
@@ -25,6 +27,8 @@ static const struct option_def options[] = {
 	{ "json", 0, OPTION_FLAG, offsetof(struct plan_opts, json), NULL, "print JSON" },
 	{ "dot", 0, OPTION_FLAG, offsetof(struct plan_opts, dot), NULL,
 		"print the graph for dot(1)" },
+	{ "dm-init", 0, OPTION_FLAG, offsetof(struct plan_opts, dm_init), NULL,
+		"print kernel words for a boot without initrd" },
 };
 
 /* One stack on its way to the output. */
@@ -193,6 +197,8 @@ static int print_stack(const struct stack *stack, struct layer *top, const struc
 		return r;
 	if (o->json)
 		return print_json(&view, out);
+	if (o->dm_init)
+		return dm_init_print(view.order, view.n, out, diag);
 	for (size_t i = 0; o->dot && i < view.n; i++)
 		print_dot(view.order[i], out);
 	if (!o->dot)
@@ -231,8 +237,10 @@ static int plan_run(const void *opts, const char *const *args, struct diag *diag
 	size_t errors;
 	int r;
 
-	if (o->json && o->dot)
-		return usage_error(diag, "--json and --dot exclude each other");
+	if (o->json + o->dot + o->dm_init > 1)
+		return usage_error(diag, "--json, --dot and --dm-init exclude each other");
+	if (o->dm_init && !args[0])
+		return usage_error(diag, "--dm-init wants the name of a stack");
 	r = config_load(o->root, LOG_LEVEL_WARNING, &stack, &errors);
 	if (r < 0)
 		return r;

@@ -277,6 +277,7 @@ const struct layer_type layer_type_crypt = {
 	.n_roles = ARRAY_SIZE(roles),
 	.key = KEY_REQUIRED,
 	.any_block_size = true,
+	.early = true,
 	.check = crypt_check,
 	.check_below = crypt_check_below,
 	.key_size = crypt_key_size,

@@ -67,6 +67,7 @@ const struct layer_type layer_type_linear = {
 	.n_roles = ARRAY_SIZE(roles),
 	.key = KEY_NEVER,
 	.any_block_size = true,
+	.early = true,
 	.length = linear_length,
 	.below = linear_below,
 	.table = linear_table,

@@ -471,6 +471,7 @@ const struct layer_type layer_type_verity = {
 	.n_roles = ARRAY_SIZE(roles),
 	.key = KEY_NEVER,
 	.read_only = true,
+	.early = true,
 	.check = verity_check,
 	.public_key = verity_public_key,
 	.superblock = verity_superblock,

@@ -90,6 +90,7 @@ struct layer_type {
 	enum key_need key;
 	bool read_only;	     /* the mapping can only be read */
 	bool any_block_size; /* stands on larger blocks than its own, and hands them up */
+	bool early;	     /* the kernel makes it without user space, by dm-mod.create= */
 	/*
 	 * Options that the kernel adds to a live table by itself, or whose values it rounds:
 	 * neither their presence nor their value counts as a difference. Names without the ":".

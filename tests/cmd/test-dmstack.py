@@ -60,7 +60,8 @@ def usage_errors(folder):
     """wrong use is exit status 2 and one line on stderr"""
     for args in ((), ("frobnicate",), ("plan", "--no-such"), ("plan", "a", "b"), ("attach",),
                  ("detach",), ("attach", "a", "b"), ("list", "extra"), ("plan", "--root"),
-                 ("plan", "--json", "--dot"), ("check", "--root=/a", "--root=/b")):
+                 ("plan", "--json", "--dot"), ("plan", "--dm-init"),
+                 ("plan", "--dm-init", "--json", "a"), ("check", "--root=/a", "--root=/b")):
         result = run(*args, expect=2)
         assert result.stderr.count("\n") == 1 and not result.stdout, result
 
@@ -104,6 +105,66 @@ def plan_dot(folder):
     assert '"data" -> "tags" [label="data"];' in out
     assert '"other" -> "tags" [label="data"];' in out
     assert r'"usr" -> "LABEL=a\"b" [label="hash"];' in out
+
+
+def parse_dm_init(text):
+    """What the kernel's parser makes of the words: (name, uuid, minor, flags, tables)."""
+    create, rest = text.removeprefix('dm-mod.create="').split('"', 1)
+    devices = []
+    for entry in create.split(";"):
+        name, uuid, minor, flags, *tables = entry.split(",")
+        tables = [table.split(" ", 3) for table in tables]
+        devices.append((name, uuid, int(minor), flags, tables))
+    return devices, rest.split()
+
+
+@test
+def plan_dm_init(folder):
+    """plan --dm-init gives words which the kernel's grammar splits back into the tables"""
+    conf = f"""\
+low linear PARTUUID=11111111-2222-3333-4444-555555555555 - device-size=8M
+usr verity low,hash=PARTLABEL=usr-hash - root-hash={ROOT_HASH},salt=00ff,device-size=4M,\
+superblock=no,data-blocks=1024,on-corruption=panic
+"""
+    conf = conf.replace("\\\n", "")
+    devices, rest = parse_dm_init(run("plan", "--dm-init", "usr", "--root",
+                                      tree(folder, conf)).stdout)
+    assert [device[:4] for device in devices] == [
+        ("low", "linear-dmstack-low", 0, "rw"), ("usr", "verity-dmstack-usr", 1, "ro")], devices
+    assert devices[0][4] == [["0", "16384", "linear",
+                              "PARTUUID=11111111-2222-3333-4444-555555555555 0"]], devices
+    start, sectors, target, words = devices[1][4][0]
+    assert (start, sectors, target) == ("0", "8192", "verity")
+    words = words.split()
+    assert words[1:3] == ["/dev/dm-0", "PARTLABEL=usr-hash"] and ROOT_HASH in words, words
+    assert words[-2:] == ["1", "panic_on_corruption"], words
+    assert rest == ["dm-mod.waitfor=PARTUUID=11111111-2222-3333-4444-555555555555,"
+                    "PARTLABEL=usr-hash", "root=/dev/dm-1", "ro"], rest
+
+
+@test
+def plan_dm_init_refused(folder):
+    """plan --dm-init says why the kernel cannot make a stack by itself"""
+    good = "low linear PARTLABEL=low - device-size=8M\n"
+    for name, conf, sentence in (
+            ("c", good + "c crypt low /etc/k device-size=8M\n",
+             '2: "c" needs a key, which must not stand on the kernel command line; use an initrd'),
+            ("i", good + "i integrity low - integrity-algorithm=crc32c,device-size=4M\n",
+             '2: the kernel makes no mapping of type integrity by itself; "i" needs an initrd'),
+            ("l", "l linear LABEL=x - device-size=8M\n",
+             "1: the kernel does not find LABEL=x by itself: without udev it takes PARTUUID=, "
+             "PARTLABEL= and nodes such as /dev/sda2"),
+            ("l", "l linear PARTLABEL=a;b - device-size=8M\n",
+             '1: "PARTLABEL=a;b" cannot be said on the kernel command line: dm-mod.create has no '
+             "escape for ';'"),
+            ("l", "l linear PARTLABEL=a\n",
+             '1: device-size: has to be given for "l", since no device can be asked'),
+            ("v", f"v verity PARTLABEL=v,hash=PARTLABEL=h - root-hash={ROOT_HASH},device-size=4M\n",
+             "1: format: has to be given, since nobody reads the superblock before the "
+             "kernel makes the mapping")):
+        result = run("plan", "--dm-init", name, "--root", tree(folder, conf), expect=1)
+        assert result.stderr == f"dmstack: /etc/dmstack.conf:{sentence}\n", result.stderr
+        assert result.stdout == ""
 
 
 @test
