@@ -75,24 +75,87 @@ static int verb_run(const char *program, const struct verb *verb, int argc, char
 	return r;
 }
 
+/* The option of any verb that has this name or, of a single character, this letter. */
+static const struct option_def *option_find(
+	const struct program *program, const char *name, size_t length, bool is_letter)
+{
+	for (size_t i = 0; i < program->n_verbs; i++)
+		for (size_t k = 0; k < program->verbs[i]->n_options; k++) {
+			const struct option_def *def = &program->verbs[i]->options[k];
+
+			if (is_letter ? def->letter == *name
+				      : strlen(def->name) == length &&
+						strncmp(def->name, name, length) == 0)
+				return def;
+		}
+	return NULL;
+}
+
+/*
+ * How many words an option before the verb takes, 1 or 2. Verbs that share an option agree on
+ * whether it has a value. 0: no verb has it.
+ */
+static int option_words(const struct program *program, const char *word)
+{
+	const struct option_def *def;
+
+	if (streq(word, "--help") || streq(word, "-h"))
+		return 1;
+	if (startswith(word, "--")) {
+		size_t length = strcspn(word + 2, "=");
+
+		def = option_find(program, word + 2, length, false);
+		return !def ? 0 : def->arg && word[2 + length] != '=' ? 2 : 1;
+	}
+	for (const char *letter = word + 1; *letter; letter++) {
+		def = option_find(program, letter, 1, true);
+		if (!def || def->arg)
+			return !def ? 0 : letter[1] ? 1 : 2;
+	}
+	return word[1] ? 1 : 0;
+}
+
+/* Options may stand before the verb, too: they are put behind it. */
+static int verb_to_front(const struct program *program, int argc, char **argv)
+{
+	int at = 1;
+
+	while (at < argc && argv[at][0] == '-') {
+		int n = option_words(program, argv[at]);
+
+		if (n == 0) {
+			log_error("unknown option \"%s\", see %s --help", argv[at], program->name);
+			return -EINVAL;
+		}
+		at += n;
+	}
+	if (at >= argc) {
+		log_error("a verb is missing, see %s --help", program->name);
+		return -EINVAL;
+	}
+	char *verb = argv[at];
+
+	memmove(argv + 2, argv + 1, (size_t)(at - 1) * sizeof(*argv));
+	argv[1] = verb;
+	return 0;
+}
+
 int verb_main(const struct program *program, int argc, char **argv)
 {
 	log_setup(program->name, LOG_TARGET_STDERR);
 	process_harden();
 	interrupt_setup();
 
-	if (argc < 2) {
-		log_error("a verb is missing, see %s --help", program->name);
-		return EXIT_USAGE;
-	}
-	if (streq(argv[1], "--help") || streq(argv[1], "-h")) {
+	if (argc > 1 && (streq(argv[1], "--help") || streq(argv[1], "-h"))) {
 		help(program);
 		return EXIT_DONE;
 	}
-	if (streq(argv[1], "--version")) {
+	if (argc > 1 && streq(argv[1], "--version")) {
 		printf("%s %s\n", program->name, program->version);
 		return EXIT_DONE;
 	}
+	if (verb_to_front(program, argc, argv) < 0)
+		return EXIT_USAGE;
 	const struct verb *verb = verb_find(program, argv[1]);
 	if (!verb) {
 		log_error("unknown verb \"%s\", see %s --help", argv[1], program->name);

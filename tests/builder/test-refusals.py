@@ -183,6 +183,25 @@ class Failure(stackcase.StackCase):
         self.refuse(["--layer", "verity,data-blocks=10"], "data-blocks", "10")
         self.refuse(["--layer", "verity,hash=data,hash-offset=4096"], "hash-offset")
 
+    def test_dry_run_columns(self):
+        """Numbers end below their headings, also behind long names."""
+        for name in ("root", "a-name-that-is-longer-than-the-column"):
+            proc = self.create("--stack", "verity-only", "--dry-run", "--device", "data=ID=a",
+                               "--device", "hash=ID=b", name=name)
+            layer_head, layer, image_head, *images = proc.stdout.splitlines()
+            end = layer_head.index("BYTES") + len("BYTES")
+            self.assertEqual(image_head.index("BYTES") + len("BYTES"), end)
+            self.assertTrue(layer.startswith(name) and len(layer) == end, proc.stdout)
+            self.assertEqual(len(images), 2)
+            for line in images:
+                self.assertEqual((line[:end][-1].isdigit(), line[end:end + 5]), (True, "  ID="))
+
+    def test_options_before_the_verb(self):
+        proc = self.run_build("--input", self.input, "-n", "root", "--dry-run", "create", "-s",
+                              "verity-only")
+        self.assertIn("root.hash.img", proc.stdout)
+        self.assert_error(self.run_build("--inputs", self.input, "create", expect=2), "--inputs")
+
     def test_dry_run(self):
         proc = self.create("--stack", "integrity-then-crypt", "--dry-run", "--layer-option",
                            "crypt.key=credential:absent")

@@ -61,9 +61,21 @@ def usage_errors(folder):
     for args in ((), ("frobnicate",), ("plan", "--no-such"), ("plan", "a", "b"), ("attach",),
                  ("detach",), ("attach", "a", "b"), ("list", "extra"), ("plan", "--root"),
                  ("plan", "--json", "--dot"), ("plan", "--dm-init"),
-                 ("plan", "--dm-init", "--json", "a"), ("check", "--root=/a", "--root=/b")):
+                 ("plan", "--dm-init", "--json", "a"), ("check", "--root=/a", "--root=/b"),
+                 ("--json",), ("--root", "plan"), ("--no-such", "plan"), ("-x", "plan"),
+                 ("-", "plan"), ("--root=/a", "plan", "--root=/b"), ("--dot", "list")):
         result = run(*args, expect=2)
         assert result.stderr.count("\n") == 1 and not result.stdout, result
+
+
+@test
+def options_before_the_verb(folder):
+    """they are the verb's, wherever they stand"""
+    expected = run("plan", "--root", tree(folder), "--json", "data").stdout
+    for args in (("--root", folder, "plan", "data", "--json"), ("--json", "plan", "data",
+                 f"--root={folder}"), (f"--root={folder}", "--json", "plan", "data")):
+        assert run(*args).stdout == expected, args
+    assert run("--json", "-h", "plan").stdout.startswith("dmstack plan [OPTION...]")
 
 
 @test

@@ -91,8 +91,13 @@ for program, (path, page_name) in PROGRAMS.items():
         compare(f"{shell}: verbs of {program}", [*verbs, "--help", "--version"],
                 complete([program, ""]) + complete([program, "--"]))
 
+    valued = {}  # by option: whether it has a value, which a word before the verb cannot ask
     for verb in verbs:
         options = OPTION.findall(run(program, verb, "--help"))
+        for name in [(name, equals) for pair in options for name, equals in
+                     ((pair[0], pair[2]), (pair[1], pair[2])) if name]:
+            if valued.setdefault(*name) != name[1]:
+                faults.append(f"{program} {verb}: {name[0]} has a value in one verb and not in another")
         long = {name + equals for _, name, equals in options}
         short = {"-" + letter for letter, _, _ in options if letter}
         text = section(page, verb)
