@@ -278,20 +278,35 @@ int layout_init(struct layout *ret, const struct recipe *recipe, const struct la
 	return 0;
 }
 
+/* Names may be as long as they like, and the columns behind them stay below each other. */
+static int name_width(const struct layout *layout, const struct recipe *recipe)
+{
+	size_t width = 24;
+
+	for (size_t i = 0; i < recipe->n_layers; i++)
+		width = MAX(width, strlen(recipe->layers[i]->name));
+	for (size_t i = 0; i < layout->n_artifacts; i++)
+		width = MAX(width, strlen(layout->artifacts[i].file));
+	return (int)width;
+}
+
 void layout_print(const struct layout *layout, const struct recipe *recipe, struct buf *buf)
 {
-	buf_printf(buf, "%-24s %-10s %16s %16s\n", "LAYER", "TYPE", "NEEDED", "BYTES");
+	int width = name_width(layout, recipe);
+
+	buf_printf(buf, "%-*s %-10s %16s %16s\n", width, "LAYER", "TYPE", "NEEDED", "BYTES");
 	for (size_t i = recipe->n_layers; i-- > 0;)
-		buf_printf(buf, "%-24s %-10s %16ju %16ju\n", recipe->layers[i]->name,
+		buf_printf(buf, "%-*s %-10s %16ju %16ju\n", width, recipe->layers[i]->name,
 			recipe->layers[i]->type->name, (uintmax_t)(layout->wanted[i] * SECTOR_SIZE),
 			(uintmax_t)(layout->length[i] * SECTOR_SIZE));
-	buf_printf(buf, "%-24s %-10s %16s %16s  %s\n", "IMAGE", "ROLE", "", "BYTES", "DEVICE");
+	buf_printf(buf, "%-*s %-10s %16s %16s  %s\n", width, "IMAGE", "ROLE", "", "BYTES", "DEVICE");
 	for (size_t i = 0; i < layout->n_artifacts; i++) {
 		const struct artifact *a = &layout->artifacts[i];
 		const struct layer *layer = recipe->layers[a->layer];
 		const char *role = layer->type->roles[a->role].name;
 
-		buf_printf(buf, "%-24s %-10s %16s %16ju  ", a->file, role, "", (uintmax_t)a->bytes);
+		buf_printf(buf, "%-*s %-10s %16s %16ju  ", width, a->file, role, "",
+			(uintmax_t)a->bytes);
 		devref_print(&layer_device(layer, role)->ref, buf);
 		buf_putc(buf, '\n');
 	}
