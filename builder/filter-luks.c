@@ -134,6 +134,7 @@ static int header_fill(const struct filter_args *args, struct luks2 *h, struct d
 		return r;
 	h->keyslots[0] = (struct luks2_keyslot){
 		.id = luks_key_slot(args->layer) < 0 ? 0 : (unsigned)f->key_slot,
+		.priority = 1,
 		.key_size = key_size,
 		.stripes = LUKS2_STRIPES,
 		.af_hash = HASH,

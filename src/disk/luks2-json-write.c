@@ -64,7 +64,11 @@ static void write_keyslot(const struct luks2_keyslot *k, struct buf *buf)
 		json_member_u64(buf, "cpus", k->kdf.parallelism);
 	}
 	write_bytes(buf, "salt", k->kdf.salt, k->kdf.salt_size);
-	buf_puts(buf, "}}");
+	buf_putc(buf, '}');
+	/* The usual one is not said. */
+	if (k->priority != 1)
+		json_member_u64(buf, "priority", k->priority);
+	buf_putc(buf, '}');
 }
 
 static void write_segment(const struct luks2_segment *s, struct buf *buf)

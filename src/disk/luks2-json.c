@@ -113,7 +113,7 @@ static void read_kdf(struct reader *rd, struct luks2_kdf *kdf)
 	if (streq(type, "pbkdf2")) {
 		kdf->type = LUKS2_PBKDF2;
 		read_text(rd, "hash", kdf->hash, sizeof(kdf->hash));
-		read_u32(rd, "iterations", 1, INT32_MAX, &kdf->iterations);
+		read_u32(rd, "iterations", 1, LUKS2_ITERATIONS_MAX, &kdf->iterations);
 		return;
 	}
 	if (!streq(type, "argon2i") && !streq(type, "argon2id")) {
@@ -121,9 +121,11 @@ static void read_kdf(struct reader *rd, struct luks2_kdf *kdf)
 		return;
 	}
 	kdf->type = streq(type, "argon2i") ? LUKS2_ARGON2I : LUKS2_ARGON2ID;
-	read_u32(rd, "time", 1, INT32_MAX, &kdf->iterations);
 	read_u32(rd, "memory", 8, MEMORY_KIB_MAX, &kdf->memory_kib);
 	read_u32(rd, "cpus", 1, PARALLELISM_MAX, &kdf->parallelism);
+	if (rd->error >= 0)
+		read_u32(rd, "time", 1, (uint32_t)(LUKS2_ARGON2_COST_MAX / kdf->memory_kib),
+			&kdf->iterations);
 }
 
 /* Areas lie between the header's copies and the end of the area of keyslots. */
@@ -194,27 +196,6 @@ static int read_keyslot(struct luks2 *h, unsigned id, struct json_view object, s
 	return rd.error;
 }
 
-static int read_keyslots(struct reader *root, struct luks2 *h)
-{
-	struct json_view object, key, value;
-	size_t pos = 0;
-	unsigned id;
-	int r;
-
-	if (!read_member(root, "keyslots", &object))
-		return root->error;
-	while ((r = json_view_next(object, &pos, &key, &value)) > 0) {
-		if (read_id(key, LUKS2_KEYSLOTS_MAX, &id) < 0 ||
-			h->n_keyslots == LUKS2_KEYSLOTS_MAX)
-			return diag_set(
-				root->diag, -EUCLEAN, "$.keyslots has one without a number");
-		r = read_keyslot(h, id, value, root->diag);
-		if (r < 0)
-			return r;
-	}
-	return r < 0 ? diag_set(root->diag, -EUCLEAN, "$.keyslots is no object") : 0;
-}
-
 /* An array of numbers in quotes, as bits. */
 static void read_id_list(struct reader *rd, const char *name, uint32_t *ret)
 {
@@ -252,7 +233,7 @@ static int read_digest(struct luks2 *h, unsigned id, struct json_view object, st
 	if (rd.error >= 0 && !streq(type, "pbkdf2"))
 		bad_member(&rd, "type");
 	read_text(&rd, "hash", d->hash, sizeof(d->hash));
-	read_u32(&rd, "iterations", 1, INT32_MAX, &d->iterations);
+	read_u32(&rd, "iterations", 1, LUKS2_ITERATIONS_MAX, &d->iterations);
 	read_bytes(&rd, "salt", d->salt, sizeof(d->salt), &d->salt_size);
 	read_bytes(&rd, "digest", d->digest, sizeof(d->digest), &d->digest_size);
 	read_id_list(&rd, "keyslots", &d->keyslots);
@@ -261,28 +242,15 @@ static int read_digest(struct luks2 *h, unsigned id, struct json_view object, st
 	if (rd.error >= 0 && d->digest_size < 20)
 		bad_member(&rd, "digest");
 	d->has_segment = segments & 1;
+	for (size_t i = 0; rd.error >= 0 && i < h->n_digests; i++)
+		if (d->keyslots & h->digests[i].keyslots ||
+			(d->has_segment && h->digests[i].has_segment))
+			rd.error = diag_set(diag, -EUCLEAN,
+				"$.digests: %u and %u are both about the same key", d->id,
+				h->digests[i].id);
 	if (rd.error >= 0)
 		h->n_digests++;
 	return rd.error;
-}
-
-static int read_digests(struct reader *root, struct luks2 *h)
-{
-	struct json_view object, key, value;
-	size_t pos = 0;
-	unsigned id;
-	int r;
-
-	if (!read_member(root, "digests", &object))
-		return root->error;
-	while ((r = json_view_next(object, &pos, &key, &value)) > 0) {
-		if (read_id(key, LUKS2_DIGESTS_MAX, &id) < 0 || h->n_digests == LUKS2_DIGESTS_MAX)
-			return diag_set(root->diag, -EUCLEAN, "$.digests has one without a number");
-		r = read_digest(h, id, value, root->diag);
-		if (r < 0)
-			return r;
-	}
-	return r < 0 ? diag_set(root->diag, -EUCLEAN, "$.digests is no object") : 0;
 }
 
 static void read_segment_size(struct reader *rd, uint64_t *ret)
@@ -355,9 +323,7 @@ static int read_segment(struct reader *root, struct luks2 *h)
 static int read_config(struct reader *root, struct luks2 *h)
 {
 	struct reader rd = read_object(root, "config", "config");
-	struct json_view requirements, mandatory, key, v;
 	uint64_t json_size = 0, areas;
-	size_t pos = 0;
 
 	read_u64_text(&rd, "json_size", &json_size);
 	read_u64_text(&rd, "keyslots_size", &h->keyslots_size);
@@ -369,38 +335,90 @@ static int read_config(struct reader *root, struct luks2 *h)
 	areas = 2 * h->header_size + h->keyslots_size;
 	if (h->segment.offset != 0 && h->segment.offset < areas)
 		return diag_set(rd.diag, -EUCLEAN, "the data begins within the header");
-	if (json_view_member(rd.object, "requirements", &requirements) < 0 ||
+	return 0;
+}
+
+/* What a program must know to open the volume. Nothing of that is known here. */
+static int check_requirements(struct reader *root)
+{
+	struct json_view config, requirements, mandatory, key, v;
+	char word[64] = "";
+	size_t pos = 0;
+	int r;
+
+	if (json_view_member(root->object, "config", &config) < 0 ||
+		json_view_member(config, "requirements", &requirements) < 0 ||
 		json_view_member(requirements, "mandatory", &mandatory) < 0)
 		return 0;
-	if (json_view_next(mandatory, &pos, &key, &v) > 0)
-		return diag_set(rd.diag, -EOPNOTSUPP, "the header requires %.*s, which is not here",
-			(int)MIN(v.size, (size_t)64), v.text);
-	return 0;
+	r = json_view_next(mandatory, &pos, &key, &v);
+	if (r == 0)
+		return 0;
+	if (r < 0 || json_view_string(v, word, sizeof(word)) < 0)
+		return diag_set(root->diag, -EUCLEAN, "$.config.requirements.mandatory is no list");
+	if (strstr(word, "reencrypt"))
+		return diag_set(root->diag, -EOPNOTSUPP,
+			"the volume is being reencrypted (%s); that has to be finished first, with "
+			"cryptsetup reencrypt",
+			word);
+	return diag_set(
+		root->diag, -EOPNOTSUPP, "the header requires %s, which is not known here", word);
+}
+
+/* No token is used here, but the keyslots that it is about are told. */
+static int read_token(struct luks2 *h, unsigned id, struct json_view object, struct diag *diag)
+{
+	struct reader rd = { .object = object, .path = "tokens", .diag = diag };
+	struct luks2_token *t = &h->tokens[h->n_tokens];
+
+	*t = (struct luks2_token){ .id = id };
+	read_text(&rd, "type", t->type, sizeof(t->type));
+	read_id_list(&rd, "keyslots", &t->keyslots);
+	if (rd.error >= 0)
+		h->n_tokens++;
+	return rd.error;
+}
+
+/* The members of an object whose names are numbers. */
+static int read_numbered(struct reader *root, struct luks2 *h, const char *name, unsigned limit,
+	int (*read)(struct luks2 *h, unsigned id, struct json_view object, struct diag *diag))
+{
+	struct json_view object, key, value;
+	size_t pos = 0, n = 0;
+	unsigned id;
+	int r;
+
+	if (!read_member(root, name, &object))
+		return root->error;
+	while ((r = json_view_next(object, &pos, &key, &value)) > 0) {
+		if (read_id(key, limit, &id) < 0 || n++ == limit)
+			return diag_set(
+				root->diag, -EUCLEAN, "$.%s has one without a number", name);
+		r = read(h, id, value, root->diag);
+		if (r < 0)
+			return r;
+	}
+	return r < 0 ? diag_set(root->diag, -EUCLEAN, "$.%s is no object", name) : 0;
 }
 
 int luks2_json_decode(const char *text, size_t size, struct luks2 *ret, struct diag *diag)
 {
 	struct reader root = { .path = "", .diag = diag };
-	struct json_view tokens, key, v;
-	size_t pos = 0;
 	int r;
 
 	r = json_scan(text, size, "LUKS2 header", diag);
 	if (r < 0)
 		return r == -EINVAL ? -EUCLEAN : r;
 	root.object = json_view_of(text, size);
-	r = read_segment(&root, ret);
+	r = check_requirements(&root);
+	if (r >= 0)
+		r = read_segment(&root, ret);
 	if (r >= 0)
 		r = read_config(&root, ret);
 	if (r >= 0)
-		r = read_keyslots(&root, ret);
+		r = read_numbered(&root, ret, "keyslots", LUKS2_KEYSLOTS_MAX, read_keyslot);
 	if (r >= 0)
-		r = read_digests(&root, ret);
-	if (r < 0)
-		return r;
-	if (!read_member(&root, "tokens", &tokens))
-		return root.error;
-	while (json_view_next(tokens, &pos, &key, &v) > 0)
-		ret->n_tokens++;
-	return 0;
+		r = read_numbered(&root, ret, "digests", LUKS2_DIGESTS_MAX, read_digest);
+	if (r >= 0)
+		r = read_numbered(&root, ret, "tokens", LUKS2_TOKENS_MAX, read_token);
+	return r;
 }

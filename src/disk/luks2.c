@@ -65,21 +65,25 @@ static int copy_text(const uint8_t *from, size_t size, char *ret)
 	return 0;
 }
 
-/* One copy of header_size bytes, of which all are there. */
-static int decode_copy(const uint8_t *copy, bool second, struct luks2 *ret, struct diag *diag)
+/*
+ * One copy. It must say that it has size bytes, which are all there: what it says itself decides
+ * nothing about how much is read.
+ */
+static int decode_copy(
+	const uint8_t *copy, uint64_t size, bool second, struct luks2 *ret, struct diag *diag)
 {
 	const char *json = (const char *)copy + LUKS2_BINARY_SIZE;
-	uint64_t size = copy_size(copy, second);
 	const char *which = second ? "second" : "first";
 	uint8_t sum[SHA256_SIZE], uuid[16];
 
-	if (size == 0)
-		return diag_set(diag, -EUCLEAN, "the %s copy of the header has no magic", which);
+	if (copy_size(copy, second) != size)
+		return diag_set(diag, -EUCLEAN,
+			"the %s copy of the header has no magic, or another size", which);
 	if (get_be64(copy + OFFSET_OWN) != (second ? size : 0))
 		return diag_set(diag, -EUCLEAN, "the %s copy of the header is elsewhere", which);
 	if (memcmp(copy + OFFSET_ALGORITHM, "sha256", 7) != 0)
 		return diag_set(
-			diag, -EOPNOTSUPP, "the header has a checksum of another kind than sha256");
+			diag, -EUCLEAN, "the header has a checksum of another kind than sha256");
 	checksum(copy, size, sum);
 	if (memcmp(copy + OFFSET_CHECKSUM, sum, sizeof(sum)) != 0)
 		return diag_set(diag, -EUCLEAN, "the checksum of the %s copy is wrong", which);
@@ -96,57 +100,91 @@ static int decode_copy(const uint8_t *copy, bool second, struct luks2 *ret, stru
 	return luks2_json_decode(json, strnlen(json, size - LUKS2_BINARY_SIZE), ret, diag);
 }
 
-/* How many bytes are needed to see both copies; 0: those are there. */
-static uint64_t bytes_wanted(const uint8_t *data, size_t size, uint64_t *ret_header_size)
+/* It counts, though it may ask for what is not here. */
+static bool is_sound(int r)
 {
-	uint64_t header_size = size < LUKS2_BINARY_SIZE ? 0 : copy_size(data, false);
+	return r >= 0 || r == -EOPNOTSUPP;
+}
 
-	if (size < LUKS2_BINARY_SIZE)
-		return LUKS2_BINARY_SIZE;
-	/* Without the first copy, the second is at one of nine places. */
-	if (header_size == 0)
-		for (uint64_t s = LUKS2_HEADER_SIZE_MIN; s <= LUKS2_HEADER_SIZE_MAX; s *= 2) {
-			if (size < 2 * s)
-				return 2 * s;
-			if (copy_size(data + s, true) != s)
-				continue;
-			header_size = s;
-			break;
+/*
+ * Without a sound first copy, whose size cannot be believed then, the second is at one of nine
+ * places. Returns 1 if more has to be seen; -ENODATA: none is sound.
+ */
+static int find_second(
+	const uint8_t *data, size_t size, struct luks2 *ret, size_t *ret_wanted, struct diag *diag)
+{
+	for (uint64_t s = LUKS2_HEADER_SIZE_MIN; s <= LUKS2_HEADER_SIZE_MAX; s *= 2) {
+		_cleanup_(diag_done) struct diag why = {};
+		int r;
+
+		if (size < 2 * s && !ret_wanted)
+			return -ENODATA;
+		if (size < 2 * s) {
+			*ret_wanted = 2 * s;
+			return 1;
 		}
-	*ret_header_size = header_size;
-	return size < 2 * header_size ? 2 * header_size : 0;
+		r = decode_copy(data + s, s, true, ret, &why);
+		if (!is_sound(r))
+			continue;
+		diag_move(diag, &why);
+		return r;
+	}
+	return -ENODATA;
+}
+
+/* The newer one of two sound copies counts, also if it cannot be used: the other is outdated. */
+static int choose_copy(const uint8_t *data, size_t size, struct luks2 copies[2], size_t *ret_wanted,
+	struct diag *diag)
+{
+	_cleanup_(diag_done) struct diag first_diag = {}, second_diag = {};
+	uint64_t header_size = copy_size(data, false);
+	int r = -ENODATA, r2;
+
+	if (header_size)
+		r = decode_copy(data, header_size, false, &copies[0], &first_diag);
+	if (is_sound(r)) {
+		r2 = decode_copy(data + header_size, header_size, true, &copies[1], &second_diag);
+		if (is_sound(r2) && copies[1].seqid > copies[0].seqid) {
+			diag_move(diag, &second_diag);
+			copies[0] = copies[1];
+			return r2;
+		}
+		diag_move(diag, &first_diag);
+		return r;
+	}
+	r2 = find_second(data, size, &copies[0], ret_wanted, diag);
+	if (r2 != -ENODATA)
+		return r2;
+	if (header_size == 0)
+		return diag_set(diag, -ENODATA, "there is no LUKS2 header");
+	diag_move(diag, &first_diag);
+	return r;
 }
 
 int luks2_decode(
 	const uint8_t *data, size_t size, struct luks2 *ret, size_t *ret_wanted, struct diag *diag)
 {
-	_cleanup_(diag_done) struct diag first_diag = {};
-	_cleanup_free_ struct luks2 *first = malloc(sizeof(*first));
-	_cleanup_free_ struct luks2 *second = malloc(sizeof(*second));
-	uint64_t header_size = 0, wanted;
+	_cleanup_free_ struct luks2 *copies = calloc(2, sizeof(*copies));
+	uint64_t wanted = LUKS2_BINARY_SIZE;
+	int r;
 
-	if (!first || !second)
+	if (!copies)
 		return -ENOMEM;
-	if (size >= LUKS2_BINARY_SIZE && memcmp(data, magics[0], sizeof(magics[0])) == 0 &&
-		get_be16(data + OFFSET_VERSION) != 2)
-		return diag_set(diag, -ENODATA, "the header is one of LUKS%u, not of LUKS2",
-			get_be16(data + OFFSET_VERSION));
-	wanted = bytes_wanted(data, size, &header_size);
-	if (wanted) {
+	if (size >= LUKS2_BINARY_SIZE)
+		wanted = 2 * copy_size(data, false);
+	if (size < wanted && !ret_wanted)
+		return diag_set(diag, -ENODATA, "there is no whole LUKS2 header");
+	if (size < wanted) {
 		*ret_wanted = wanted;
 		return 1;
 	}
-	if (header_size == 0)
-		return diag_set(diag, -ENODATA, "there is no LUKS2 header");
-
-	int r = decode_copy(data, false, first, &first_diag);
-	int r2 = decode_copy(data + header_size, true, second, NULL);
-	if (r < 0 && r2 < 0) {
-		diag_set(diag, r, "%s", first_diag.what ?: "memory is out");
-		return diag_at(diag, r, "%s", first_diag.where ?: "LUKS2 header");
-	}
-	*ret = r < 0 || (r2 >= 0 && second->seqid > first->seqid) ? *second : *first;
-	return 0;
+	if (memcmp(data, magics[0], sizeof(magics[0])) == 0 && get_be16(data + OFFSET_VERSION) != 2)
+		return diag_set(diag, -ENODATA, "the header is one of LUKS%u, not of LUKS2",
+			get_be16(data + OFFSET_VERSION));
+	r = choose_copy(data, size, copies, ret_wanted, diag);
+	if (r == 0)
+		*ret = copies[0];
+	return r;
 }
 
 static void encode_copy(

@@ -23,7 +23,14 @@
 #define LUKS2_KEYSLOTS_MAX    32U
 #define LUKS2_DIGESTS_MAX     8U
 #define LUKS2_SALT_MAX	      64U
+#define LUKS2_TOKENS_MAX      32U
 #define LUKS2_STRIPES	      4000U
+/*
+ * What a header may ask for, since anybody can have written it: of PBKDF2, about a minute; of
+ * Argon2, passes times KiB, a few minutes. cryptsetup makes keyslots of some seconds.
+ */
+#define LUKS2_ITERATIONS_MAX  (UINT32_C(1) << 28)
+#define LUKS2_ARGON2_COST_MAX (UINT64_C(1) << 28)
 
 enum luks2_kdf_type { LUKS2_PBKDF2, LUKS2_ARGON2I, LUKS2_ARGON2ID };
 
@@ -75,6 +82,13 @@ struct luks2_segment {
 	uint32_t integrity_key_size; /* bytes; 0: the default */
 };
 
+/* How something else than a passphrase opens keyslots. What more there is to it, its program knows. */
+struct luks2_token {
+	unsigned id;
+	char type[64];
+	uint32_t keyslots; /* bit n: keyslot n */
+};
+
 struct luks2 {
 	uint64_t header_size; /* bytes of one copy */
 	uint64_t seqid;
@@ -86,15 +100,16 @@ struct luks2 {
 	struct luks2_digest digests[LUKS2_DIGESTS_MAX];
 	size_t n_digests;
 	struct luks2_segment segment;
+	struct luks2_token tokens[LUKS2_TOKENS_MAX];
 	size_t n_tokens;
 	bool is_second; /* the first copy is broken */
 };
 
 /*
  * Looks for the better copy. data begins where the header does; size is as much as there is.
- * Returns 0; or 1 if *ret_wanted bytes are needed, where the device has so many. -ENODATA: no LUKS2
- * header, or one of another version; -EUCLEAN: both copies are broken; -EOPNOTSUPP: it asks for
- * what is not here (reencryption, several segments, a requirement). ret is 12 KiB.
+ * Returns 0; or 1 if *ret_wanted bytes are needed, unless ret_wanted is NULL since there are no more.
+ * -ENODATA: no LUKS2 header, or one of another version; -EUCLEAN: both copies are broken; -EOPNOTSUPP: it asks for
+ * what is not here (reencryption, several segments, a requirement). ret is 15 KiB.
  */
 int luks2_decode(const uint8_t *data, size_t size, struct luks2 *ret, size_t *ret_wanted,
 	struct diag *diag) _must_check_;

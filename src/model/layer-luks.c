@@ -255,13 +255,13 @@ static int luks_adopt(struct layer *layer, const void *data, size_t size, struct
 	if (!h)
 		return -ENOMEM;
 	r = luks2_decode(data, size, h, &wanted, diag);
-	if (r > 0) {
-		/* Less than was asked for is all that there is. */
-		if (wanted <= f->wanted || size < (f->wanted ?: LUKS2_BINARY_SIZE))
-			return diag_set(diag, -ENODATA, "there is no whole LUKS2 header");
+	if (r > 0 && wanted > f->wanted && size >= (f->wanted ?: LUKS2_BINARY_SIZE)) {
 		f->wanted = wanted;
 		return 1;
 	}
+	/* Less than was asked for is all that there is. */
+	if (r > 0)
+		r = luks2_decode(data, size, h, NULL, diag);
 	if (r >= 0)
 		r = adopt_uuid(layer, h, diag);
 	if (r >= 0)

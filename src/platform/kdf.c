@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <unistd.h>
 #if HAVE_LIBARGON2
 #include <argon2.h>
 #endif
@@ -115,10 +116,21 @@ bool kdf_has_argon2(void)
 	return has;
 }
 
+static uint64_t physical_kib(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size / 1024 : UINT64_MAX;
+}
+
 static int argon2(const struct luks2_kdf *kdf, const struct secret *passphrase, uint8_t *ret,
 	size_t size, struct diag *diag)
 {
-	int r = argon2_by_libcrypto(kdf, passphrase, ret, size);
+	int r = -ENOMEM;
+
+	/* Asked for more, the system says yes and kills somebody later. */
+	if (kdf->memory_kib <= physical_kib())
+		r = argon2_by_libcrypto(kdf, passphrase, ret, size);
 
 #if HAVE_LIBARGON2
 	if (r == -EOPNOTSUPP)

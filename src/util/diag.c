@@ -65,6 +65,8 @@ int diag_at(struct diag *diag, int r, const char *format, ...)
 
 void diag_move(struct diag *to, struct diag *from)
 {
+	if (!to)
+		return;
 	*to = *from;
 	*from = (struct diag){};
 }

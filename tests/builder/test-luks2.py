@@ -173,7 +173,7 @@ class Luks2(stackcase.StackCase):
         self.make("--stack", "luks", *FAST)
         keep = self.image().read_bytes()
         for places, sound in (([100], True), ([5000], True), ([16384 + 5000], True),
-                              ([0], True), ([6000, 16384 + 6000], False), ([3, 16384 + 3], False)):
+                              ([0], True), ([8 + 5], True), ([6000, 16384 + 6000], False), ([3, 16384 + 3], False)):
             with self.subTest(places):
                 self.image().write_bytes(keep)
                 for place in places:
@@ -181,6 +181,16 @@ class Luks2(stackcase.StackCase):
                 proc = self.run_build("extract", self.out / "root.json", "--output",
                                       self.dir / "x", "--force", self.keys_option, expect=None)
                 self.assertEqual(proc.returncode == 0, sound, proc.stderr)
+
+    def test_reencryption_in_progress(self):
+        """Half of such a volume has another key."""
+        self.make("--stack", "luks", *FAST)
+        self.cryptsetup("reencrypt", "-q", "--init-only", "--key-file", self.passphrase,
+                        "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", self.image())
+        proc = self.run_build("extract", self.out / "root.json", "--output", self.dir / "x",
+                              self.keys_option, expect=1)
+        self.assertIn("being reencrypted", proc.stderr)
+        self.assertIn("cryptsetup reencrypt", proc.stderr)
 
     def test_held_against_the_manifest(self):
         """A header of another volume, or with another cipher, is not taken."""

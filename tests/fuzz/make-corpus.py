@@ -41,6 +41,25 @@ def verity():
     write("verity-sb", "short", b"verity\0\0\1")
 
 
+def luks2():
+    """Behind a zero the JSON text, behind a one the header as it is."""
+    for name in ["luks2-xts-plain-4096", "luks2-hmac-sha256-xts-4096"]:
+        header = (GOLDEN / name / "header.bin").read_bytes()
+        write("luks2", name, b"\0" + header[4096:16384].rstrip(b"\0"))
+    write("luks2", "bytes", b"\1" + header[:32768])
+    # The second copy claims to be larger than the device, at the place where that would be.
+    large = bytearray(header[:32768])
+    struct.pack_into(">Q", large, 16384 + 8, 4 << 20)
+    struct.pack_into(">Q", large, 16384 + 256, 4 << 20)
+    write("luks2", "large-second", b"\1" + large)
+    text = header[4096:16384].rstrip(b"\0")
+    write("luks2", "argon2", b"\0" + text.replace(
+        b'"type":"pbkdf2","hash":"sha256"', b'"type":"argon2id","time":4,"memory":65536,"cpus":4',
+        1))
+    write("luks2", "token", b"\0" + text.replace(
+        b'"tokens":{}', b'"tokens":{"0":{"type":"systemd-tpm2","keyslots":["0"],"tpm2-pcrs":[7]}}'))
+
+
 def ciphers():
     for name, word in [("old", "aes-xts-plain64"), ("essiv", "aes-cbc-essiv:sha256"),
                        ("capi", "capi:xts(aes)-plain64"), ("one", "aes"), ("ecb", "aes-ecb"),
@@ -89,5 +108,6 @@ def file_systems():
 
 integrity()
 verity()
+luks2()
 ciphers()
 file_systems()

@@ -146,12 +146,29 @@ static void test_no_such_hash(void **state)
 	assert_non_null(strstr(diag.what, "none"));
 }
 
+/* Refused before it is tried: with overcommit, trying would succeed. */
+static void test_too_much_memory(void **state)
+{
+	_cleanup_(secret_freep) struct secret *passphrase = golden_secret("0011");
+	_cleanup_(diag_done) struct diag diag = {};
+	struct luks2_kdf kdf = { .type = LUKS2_ARGON2ID,
+		.iterations = 1,
+		.memory_kib = UINT32_MAX,
+		.parallelism = 1,
+		.salt_size = 32 };
+	uint8_t bytes[16];
+
+	assert_int_equal(kdf_derive(&kdf, passphrase, bytes, 16, &diag), -ENOMEM);
+	assert_non_null(strstr(diag.what, "4294967295 KiB"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_seal),
 		cmocka_unit_test(test_no_such_hash),
+		cmocka_unit_test(test_too_much_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,9 +76,7 @@ static uint8_t *make_bytes(const struct luks2 *h)
 
 static int decode(const uint8_t *bytes, size_t size, struct luks2 *ret, struct diag *diag)
 {
-	size_t wanted = 0;
-
-	return luks2_decode(bytes, size, ret, &wanted, diag);
+	return luks2_decode(bytes, size, ret, NULL, diag);
 }
 
 /* Sets the checksum of a copy anew. */
@@ -137,8 +135,69 @@ static void test_copies(void **state)
 	assert_int_equal(decode(bytes, 2 * SIZE, got, &diag), 0);
 	assert_true(got->is_second);
 	bytes[SIZE + 5000] ^= 1;
+	assert_int_equal(decode(bytes, 2 * SIZE, got, &diag), -ENODATA);
+	bytes[0] ^= 1;
+	bytes[5000] ^= 1;
+	diag_done(&diag);
 	assert_int_equal(decode(bytes, 2 * SIZE, got, &diag), -EUCLEAN);
 	assert_non_null(diag.what);
+}
+
+/* Sizes that a copy claims are not believed: nothing is read behind the end, nothing is missed. */
+static void test_sizes(void **state)
+{
+	_cleanup_free_ struct luks2 *h = make_header(), *got = calloc(1, sizeof(*got));
+	_cleanup_free_ uint8_t *bytes = make_bytes(h);
+	size_t wanted = 0;
+
+	/* The second copy claims to be larger than there are bytes, and to be at the right place. */
+	put_be64(bytes + SIZE + 8, LUKS2_HEADER_SIZE_MAX);
+	put_be64(bytes + SIZE + 256, LUKS2_HEADER_SIZE_MAX);
+	put_be64(bytes + SIZE + 16, 99);
+	assert_int_equal(decode(bytes, 2 * SIZE, got, NULL), 0);
+	assert_false(got->is_second);
+	bytes[0] ^= 1;
+	assert_int_equal(luks2_decode(bytes, 2 * SIZE, got, &wanted, NULL), 1);
+	assert_int_equal(wanted, 4 * SIZE);
+	bytes[0] ^= 1;
+
+	/* The first copy claims a wrong size: the second is found where it is. */
+	assert_int_equal(luks2_encode(&(struct luks2_image){ .header = h }, bytes), 0);
+	put_be64(bytes + 8, 2 * SIZE);
+	assert_int_equal(luks2_decode(bytes, 2 * SIZE, got, &wanted, NULL), 1);
+	assert_int_equal(wanted, 4 * SIZE);
+	bytes = realloc(bytes, 4 * SIZE);
+	memset(bytes + 2 * SIZE, 0, 2 * SIZE);
+	assert_int_equal(luks2_decode(bytes, 4 * SIZE, got, &wanted, NULL), 0);
+	assert_true(got->is_second);
+}
+
+/* What a newer copy asks for is not avoided by taking the older one. */
+static void test_newer_copy_is_not_usable(void **state)
+{
+	static const char from[] = "\"config\":{";
+	static const char to[] = "\"config\":{\"requirements\":{\"mandatory\":"
+				 "[\"online-reencrypt-v2\"]},";
+
+	for (unsigned i = 0; i < 2; i++) {
+		_cleanup_free_ struct luks2 *h = make_header(), *got = calloc(1, sizeof(*got));
+		_cleanup_free_ uint8_t *bytes = make_bytes(h);
+		_cleanup_(diag_done) struct diag diag = {};
+		uint8_t *copy = bytes + i * SIZE;
+		char *json = (char *)copy + 4096, *at = strstr(json, from);
+
+		assert_non_null(at);
+		memmove(at + strlen(to), at + strlen(from), strlen(at + strlen(from)) + 1);
+		memcpy(at, to, strlen(to));
+		put_be64(copy + 16, 8);
+		bless(copy);
+		assert_int_equal(decode(bytes, 2 * SIZE, got, &diag), -EOPNOTSUPP);
+		assert_non_null(strstr(diag.what, "reencrypted"));
+		put_be64(copy + 16, 6);
+		bless(copy);
+		assert_int_equal(decode(bytes, 2 * SIZE, got, NULL), 0);
+		assert_int_equal(got->seqid, 7);
+	}
 }
 
 static void test_no_header(void **state)
@@ -173,7 +232,13 @@ static const struct bad {
 	{ "\"offset\":\"32768\"", "\"offset\":32768", -EUCLEAN },
 	{ "\"type\":\"pbkdf2\"", "\"type\":\"scrypt\"", -EUCLEAN },
 	{ "\"iterations\":1000", "\"iterations\":0", -EUCLEAN },
+	{ "\"iterations\":1000", "\"iterations\":268435457", -EUCLEAN },
+	{ "\"iterations\":1000", "\"iterations\":268435456", 0 },
 	{ "\"memory\":64", "\"memory\":4194305", -EUCLEAN },
+	{ "\"memory\":64", "\"memory\":1048576", -EUCLEAN },
+	{ "\"memory\":64", "\"memory\":262144", 0 },
+	{ "\"time\":1000", "\"time\":4194304", 0 },
+	{ "\"time\":1000", "\"time\":4194305", -EUCLEAN },
 	{ "\"cpus\":2", "\"cpus\":5", -EUCLEAN },
 	{ "\"salt\":\"c2Fs", "\"salt\":\"c2F!", -EUCLEAN },
 	{ "\"type\":\"crypt\"", "\"type\":\"linear\"", -EOPNOTSUPP },
@@ -186,7 +251,26 @@ static const struct bad {
 	{ "\"config\":{", "\"config\":{\"requirements\":{\"mandatory\":[\"x\"]},", -EOPNOTSUPP },
 	{ "\"config\":{", "\"config\":{\"flags\":[\"allow-discards\"],", 0 },
 	{ "\"config\":{", "\"config\":{\"json_size\":\"12288\",", -EUCLEAN },
+	{ "\"config\":{", "\"config\":{\"requirements\":{\"mandatory\":3},", -EUCLEAN },
+	{ "\"config\":{", "\"config\":{\"requirements\":{\"mandatory\":[]},", 0 },
 	{ "\"tokens\":{", "\"tokens\":{\"0\":{\"type\":\"x\",\"keyslots\":[]}", 0 },
+	{ "\"tokens\":{", "\"tokens\":{\"0\":{\"type\":\"x\"}", -EUCLEAN },
+	{ "\"tokens\":{", "\"tokens\":{\"32\":{\"type\":\"x\",\"keyslots\":[]}", -EUCLEAN },
+	{ "\"digests\":{",
+		"\"digests\":{\"1\":{\"type\":\"pbkdf2\",\"keyslots\":[],\"segments\":"
+		"[\"0\"],\"hash\":\"sha256\",\"iterations\":1000,\"salt\":\"Zm9v\","
+		"\"digest\":\"MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMg==\"},",
+		-EUCLEAN },
+	{ "\"digests\":{",
+		"\"digests\":{\"1\":{\"type\":\"pbkdf2\",\"keyslots\":[\"0\"],\"segments\":"
+		"[],\"hash\":\"sha256\",\"iterations\":1000,\"salt\":\"Zm9v\","
+		"\"digest\":\"MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMg==\"},",
+		-EUCLEAN },
+	{ "\"digests\":{",
+		"\"digests\":{\"1\":{\"type\":\"pbkdf2\",\"keyslots\":[\"7\"],\"segments\":"
+		"[],\"hash\":\"sha256\",\"iterations\":1000,\"salt\":\"Zm9v\","
+		"\"digest\":\"MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMg==\"},",
+		0 },
 	{ "}}", "}", -EUCLEAN },
 };
 
@@ -315,6 +399,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_newer_copy_is_not_usable),
 		cmocka_unit_test(test_no_header),
 		cmocka_unit_test(test_bad_json),
 		cmocka_unit_test(test_base64),
