@@ -106,8 +106,33 @@ def file_systems():
     write("fs-probe", "vfat", b"\0" + vfat)
 
 
+def seal_slots():
+    """Up to the checksum, which the target computes."""
+    def slot(flags, pin=(0, 0, 0, 0), records=b"", signed=0xb800, literal=0x80):
+        head = struct.pack(">8sHHHH16sQQHHIIIII", b"DMSTPM01", 1, flags, 80, 158, bytes(range(16)),
+                           3, 42, 0xb, 0, signed, literal, 0x01800d00, 0x82044014, 0x01800d01)
+        head += b"\x11" * 32 if literal else bytes(32)
+        head += b"\0\x0b" + b"\x22" * 32 if signed else bytes(34)
+        head += b"\0\x0b" + b"\x33" * 32
+        head += struct.pack(">HHIII16s4x", len(records), *pin, b"\x44" * 16 if pin[0] else b"")
+        return head + b"\x55" * 80 + b"\x66" * 158 + records
+
+    def record(kind, label, size):
+        return struct.pack(">BBH", kind, len(label), size) + label + bytes(28) + b"\x77" * size
+
+    write("seal-slot", "signed", slot(6))
+    write("seal-slot", "literal", slot(4, signed=0))
+    write("seal-slot", "records", slot(6, records=record(1, b"root", 64) + record(1, b"tags", 32)
+                                       + record(2, b"", 32)))
+    write("seal-slot", "twice", slot(6, records=record(2, b"", 32) * 2))
+    write("seal-slot", "pbkdf2", slot(7, (1, 600000, 0, 0)))
+    write("seal-slot", "argon2", slot(15, (2, 4, 65536, 1)))
+    write("seal-slot", "short", b"DMSTPM01\0\1")
+
+
 integrity()
 verity()
 luks2()
+seal_slots()
 ciphers()
 file_systems()
