@@ -168,6 +168,46 @@ int field_set(const struct field *f, void *params, const char *text, struct diag
 	return -EINVAL;
 }
 
+int field_set_once(const struct field *fields, size_t index, void *params, uint64_t *set,
+	const char *text, struct diag *diag)
+{
+	uint64_t bit = UINT64_C(1) << index;
+
+	if (*set & bit)
+		return diag_set(diag, -EINVAL, "option \"%s\" is given twice", fields[index].name);
+	int r = field_set(&fields[index], params, text, diag);
+	if (r >= 0)
+		*set |= bit;
+	return r;
+}
+
+int field_set_defaults(const struct field *fields, size_t n, void *params)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fields[i].dflt) {
+			int r = field_set(&fields[i], params, fields[i].dflt, NULL);
+			if (r < 0)
+				return r;
+		}
+	return 0;
+}
+
+int field_split_option(const char *option, char **ret_name, char **ret_value, struct diag *diag)
+{
+	_cleanup_free_ char *name = strdup(option);
+	if (!name)
+		return -ENOMEM;
+
+	char *equals = strchr(name, '=');
+	if (equals)
+		*equals = '\0';
+	if (!*name)
+		return diag_set(diag, -EINVAL, "empty option in \"%s\"", option);
+	*ret_name = take_ptr(name);
+	*ret_value = equals ? equals + 1 : NULL;
+	return 0;
+}
+
 /* The shortest span that says the same: systemd and parse_usec() read all of these. */
 static void print_usec(uint64_t usec, struct buf *buf)
 {

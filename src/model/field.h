@@ -62,6 +62,20 @@ int field_find(const struct field *fields, size_t n, const char *name);
  */
 int field_set(
 	const struct field *field, void *params, const char *text, struct diag *diag) _must_check_;
+/*
+ * The same for the field at the index of a table, once: *set has a bit for each field that was
+ * given.
+ */
+int field_set_once(const struct field *fields, size_t index, void *params, uint64_t *set,
+	const char *text, struct diag *diag) _must_check_;
+/* Gives all fields their defaults. */
+int field_set_defaults(const struct field *fields, size_t n, void *params) _must_check_;
+/*
+ * Cuts "name" or "name=value". *ret_name is owned by the caller, *ret_value points into it and is
+ * NULL for a bare word.
+ */
+int field_split_option(
+	const char *option, char **ret_name, char **ret_value, struct diag *diag) _must_check_;
 /* Appends the value as field_set() takes it; sizes in bytes, hex in lower case. */
 void field_print(const struct field *field, const void *params, struct buf *buf);
 bool field_equal(const struct field *field, const void *a, const void *b);

@@ -85,17 +85,6 @@ int layer_name_check(const char *name, struct diag *diag)
 	return 0;
 }
 
-static int apply_defaults(const struct field *fields, size_t n, void *params)
-{
-	for (size_t i = 0; i < n; i++)
-		if (fields[i].dflt) {
-			int r = field_set(&fields[i], params, fields[i].dflt, NULL);
-			if (r < 0)
-				return r;
-		}
-	return 0;
-}
-
 int layer_new(
 	const char *name, const struct layer_type *type, struct layer **ret, struct diag *diag)
 {
@@ -111,10 +100,10 @@ int layer_new(
 	layer->params = calloc(1, type->params_size);
 	if (!layer->name || !layer->params)
 		return -ENOMEM;
-	r = apply_defaults(type->fields, type->n_fields, layer->params);
+	r = field_set_defaults(type->fields, type->n_fields, layer->params);
 	if (r < 0)
 		return r;
-	r = apply_defaults(layer_common_fields, layer_n_common_fields, &layer->common);
+	r = field_set_defaults(layer_common_fields, layer_n_common_fields, &layer->common);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(layer);
@@ -181,20 +170,6 @@ int layer_set_device(struct layer *layer, const char *role, const char *device, 
 	return 0;
 }
 
-/* Sets one field of a table, once. *set has a bit for each field. */
-static int set_once(const struct field *field, size_t index, void *params, uint64_t *set,
-	const char *value, struct diag *diag)
-{
-	uint64_t bit = UINT64_C(1) << index;
-
-	if (*set & bit)
-		return diag_set(diag, -EINVAL, "option \"%s\" is given twice", field->name);
-	int r = field_set(field, params, value, diag);
-	if (r >= 0)
-		*set |= bit;
-	return r;
-}
-
 static int set_key(struct layer *layer, const char *value, struct diag *diag)
 {
 	if (layer->key.kind != KEYREF_NONE)
@@ -215,12 +190,12 @@ int layer_set(struct layer *layer, const char *name, const char *value, struct d
 
 	int i = field_find(layer->type->fields, layer->type->n_fields, name);
 	if (i >= 0)
-		return set_once(&layer->type->fields[i], (size_t)i, layer->params, &layer->set,
-			value, diag);
+		return field_set_once(
+			layer->type->fields, (size_t)i, layer->params, &layer->set, value, diag);
 
 	i = field_find(layer_common_fields, layer_n_common_fields, name);
 	if (i >= 0)
-		return set_once(&layer_common_fields[i], (size_t)i, &layer->common,
+		return field_set_once(layer_common_fields, (size_t)i, &layer->common,
 			&layer->common_set, value, diag);
 
 	if (value && layer_type_find_role(layer->type, name) >= 0)
@@ -232,16 +207,11 @@ int layer_set(struct layer *layer, const char *name, const char *value, struct d
 
 int layer_set_option(struct layer *layer, const char *option, struct diag *diag)
 {
-	_cleanup_free_ char *name = strdup(option);
-	if (!name)
-		return -ENOMEM;
+	_cleanup_free_ char *name = NULL;
+	char *value;
 
-	char *equals = strchr(name, '=');
-	if (equals)
-		*equals = '\0';
-	if (!*name)
-		return diag_set(diag, -EINVAL, "empty option in \"%s\"", option);
-	return layer_set(layer, name, equals ? equals + 1 : NULL, diag);
+	int r = field_split_option(option, &name, &value, diag);
+	return r < 0 ? r : layer_set(layer, name, value, diag);
 }
 
 static int check_required(const struct layer *layer, bool create, struct diag *diag)
@@ -325,6 +295,33 @@ const struct layer_device *layer_device(const struct layer *layer, const char *r
 		if (streq(layer->type->roles[layer->devices[i].role].name, role))
 			return &layer->devices[i];
 	return NULL;
+}
+
+size_t layer_keys(const struct layer *layer, const struct keyref *ret[LAYER_KEYS_MAX])
+{
+	size_t n = 0;
+
+	if (layer->key.kind != KEYREF_NONE)
+		ret[n++] = &layer->key;
+	for (size_t i = 0; i < layer->type->n_fields && n < LAYER_KEYS_MAX; i++) {
+		const struct field *field = &layer->type->fields[i];
+		const struct keyref *key = FIELD_PTR(field, layer->params);
+
+		if (field->kind == FIELD_KEYREF && key->kind != KEYREF_NONE)
+			ret[n++] = key;
+	}
+	return n;
+}
+
+bool layer_has_key(const struct layer *layer, enum keyref_kind kind)
+{
+	const struct keyref *keys[LAYER_KEYS_MAX];
+	size_t n = layer_keys(layer, keys);
+
+	for (size_t i = 0; i < n; i++)
+		if (keys[i]->kind == kind)
+			return true;
+	return false;
 }
 
 bool layer_is_set(const struct layer *layer, const char *field)

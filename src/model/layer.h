@@ -19,6 +19,7 @@
 /* The longest name, so that the DM UUID (prefix + "-dmstack-" + name) fits its 128 bytes. */
 #define LAYER_NAME_MAX	100U
 #define LAYER_ROLES_MAX 4U
+#define LAYER_KEYS_MAX	8U
 
 struct layer;
 struct luks2;
@@ -223,6 +224,9 @@ int layer_check_pair(
 
 /* The device in a role, or NULL. */
 const struct layer_device *layer_device(const struct layer *layer, const char *role);
+/* The layer's references to keys, that of the column first; no more than LAYER_KEYS_MAX. */
+size_t layer_keys(const struct layer *layer, const struct keyref *ret[LAYER_KEYS_MAX]);
+bool layer_has_key(const struct layer *layer, enum keyref_kind kind);
 /* True if the type's field of that name was given (not by default). */
 bool layer_is_set(const struct layer *layer, const char *field);
 /* Marks a field as given, for adopt callbacks. */

@@ -17,6 +17,7 @@ void stack_done(struct stack *stack)
 {
 	for (size_t i = 0; i < stack->n_layers; i++)
 		layer_free(stack->layers[i]);
+	seal_free(stack->seal);
 	free(stack->layers);
 	free(stack->index);
 	*stack = (struct stack){};
@@ -84,6 +85,26 @@ int stack_add(struct stack *stack, struct layer *layer, struct diag *diag)
 		return r;
 	*index_slot(stack, layer->name) = (uint32_t)stack->n_layers + 1;
 	stack->layers[stack->n_layers++] = layer;
+	return 0;
+}
+
+int stack_set_seal(struct stack *stack, struct seal *seal, struct diag *diag)
+{
+	struct seal *first = stack->seal;
+
+	if (!first) {
+		stack->seal = seal;
+		return 0;
+	}
+	if (!seal_equal(first, seal)) {
+		if (seal->where)
+			(void)diag_at(diag, -EEXIST, "%s", seal->where);
+		return diag_set(diag, -EEXIST,
+			"a machine has one seal, and \"%s\" at %s says something else", first->name,
+			first->where ?: "another place");
+	}
+	first->phase = MAX(first->phase, seal->phase);
+	seal_free(seal);
 	return 0;
 }
 
@@ -302,6 +323,15 @@ static void pass_down(struct layer *layer)
 	}
 }
 
+/* Keys of the TPM for a sealed layer come only from a sealed boot. */
+static void tighten_seal(const struct stack *stack)
+{
+	for (size_t i = 0; stack->seal && i < stack->n_layers; i++)
+		if (stack->layers[i]->common.phase == PHASE_SEALED &&
+			layer_has_key(stack->layers[i], KEYREF_TPM2))
+			stack->seal->phase = PHASE_SEALED;
+}
+
 static int order_all(const struct stack *stack, struct order *order)
 {
 	_cleanup_(walk_done) struct walk w = {};
@@ -363,6 +393,7 @@ int stack_link(struct stack *stack)
 	if (r >= 0)
 		r = link_order(&order);
 	free(order.layers);
+	tighten_seal(stack);
 	return r;
 }
 

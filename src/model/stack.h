@@ -6,6 +6,7 @@
  */
 
 #include "layer.h"
+#include "seal.h"
 
 struct stack {
 	struct layer **layers; /* in the order in which they were added; owned */
@@ -13,18 +14,24 @@ struct stack {
 	size_t space;
 	uint32_t *index; /* open-addressing hash of names: position + 1; owned */
 	size_t index_size;
+	struct seal *seal; /* finished; owned; NULL: none */
 };
 
 void stack_done(struct stack *stack);
 /* Takes the layer over on success. -EEXIST: the diag names both places. */
 int stack_add(struct stack *stack, struct layer *layer, struct diag *diag) _must_check_;
+/*
+ * Takes the seal over on success. -EEXIST: there is another one, and the diag names both places.
+ * Of two equal ones the first stays, with the stricter phase.
+ */
+int stack_set_seal(struct stack *stack, struct seal *seal, struct diag *diag) _must_check_;
 struct layer *stack_find(const struct stack *stack, const char *name);
 
 /*
  * Finishes every layer, resolves devices that are layers (by name, or by /dev/mapper/NAME), and
  * finds cycles, missing layers and what a chain cannot carry (block sizes that shrink upwards, a
  * writable layer on a read-only one). Options that hold for everything below a layer are passed
- * down: initrd, _netdev, the stricter phase. A layer that cannot be used, or that stands on such
+ * down: initrd, _netdev, the stricter phase, which the seal of a key "tpm2:" takes over, too. A layer that cannot be used, or that stands on such
  * a one, is marked broken with its own diag. Returns the number of broken layers, or -ENOMEM.
  */
 int stack_link(struct stack *stack) _must_check_;
