@@ -331,6 +331,8 @@ int cmdline_apply(const struct cmdline *cmdline, struct stack *stack, struct dia
 {
 	int bad = 0;
 
+	if (cmdline->sealed && stack->seal)
+		stack->seal->phase = PHASE_SEALED;
 	for (size_t i = 0; i < stack->n_layers; i++) {
 		struct layer *layer = stack->layers[i];
 

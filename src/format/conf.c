@@ -169,6 +169,52 @@ static int line_to_layer(
 	return 0;
 }
 
+static int line_set_seal(
+	const struct conf_line *line, char *options, struct seal *seal, struct diag *diag)
+{
+	char *option;
+
+	if (strchr(line->devices, ','))
+		return diag_set(diag, -EINVAL, "%s: \"%s\": a seal has one device", line->name,
+			line->devices);
+	int r = seal_set_device(seal, line->devices, diag);
+	if (r < 0)
+		return r;
+	if (!conf_word_is_none(line->key))
+		return diag_set(diag, -EINVAL, "%s: a seal takes no key", line->name);
+	while (!conf_word_is_none(options) && parse_next_comma(&options, &option) > 0) {
+		if (*option == '\0')
+			return diag_set(diag, -EINVAL, "%s: an empty option", line->name);
+		r = seal_set_option(seal, option, diag);
+		if (r < 0)
+			return r;
+	}
+	return seal_finish(seal, diag);
+}
+
+static int line_to_seal(
+	const struct conf_line *line, char *options, struct stack *stack, struct diag *diag)
+{
+	_cleanup_(seal_freep) struct seal *seal = NULL;
+
+	int r = seal_new(line->name, &seal, diag);
+	if (r < 0)
+		return r;
+	if (asprintf(&seal->where, "%s:%u", line->file, line->number) < 0) {
+		seal->where = NULL;
+		return -ENOMEM;
+	}
+	seal->source_path = strdup(line->file);
+	if (!seal->source_path)
+		return -ENOMEM;
+	r = line_set_seal(line, options, seal, diag);
+	if (r >= 0)
+		r = stack_set_seal(stack, seal, diag);
+	if (r >= 0)
+		seal = NULL;
+	return r;
+}
+
 static int line_to_manifest(
 	struct conf_line *line, char *options, const struct conf_sink *sink, struct diag *diag)
 {
@@ -223,6 +269,8 @@ static int line_read(struct conf_line *line, const struct conf_sink *sink, struc
 		return line_to_manifest(line, options, sink, diag);
 	}
 
+	if (streq(line->type_name, "seal"))
+		return line_to_seal(line, options, sink->stack, diag);
 	line->type = layer_type_find(line->type_name);
 	if (!line->type)
 		return diag_set(diag, -EINVAL, "%s: unknown layer type \"%s\"", line->name,

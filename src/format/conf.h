@@ -5,6 +5,8 @@
  * dmstack.conf: one layer a line. See dmstack.conf(5).
  *
  *	NAME TYPE DEVICE[,ROLE=DEVICE...] [KEY|- [OPTION,...]]
+ *	NAME manifest PATH [KEY|- [OPTION,...]]
+ *	NAME seal DEVICE [- [OPTION,...]]
  */
 
 #include "load-error.h"

@@ -208,6 +208,19 @@ static void put_layers(struct json_writer *w)
 	json_write_close(w, '}');
 }
 
+static void put_seal(struct json_writer *w)
+{
+	static const char *const required[] = { "name", "device", NULL };
+
+	open_object(w, "seal", required);
+	put_string(w, "name", NAME_PATTERN, LAYER_NAME_MAX);
+	put_string(w, "device", DEVICE_PATTERN, MANIFEST_TEXT_MAX);
+	for (size_t i = 0; i < seal_n_fields; i++)
+		if (!seal_field_is_local(&seal_fields[i]))
+			put_field(w, &seal_fields[i]);
+	close_object(w);
+}
+
 static void put_mount(struct json_writer *w)
 {
 	static const char *const required[] = { "where", NULL };
@@ -260,6 +273,7 @@ void describe_schema(struct buf *out)
 	for (size_t i = 0; i < layer_n_common_fields; i++)
 		if (field_is_of_stack(&layer_common_fields[i]))
 			put_field(&w, &layer_common_fields[i]);
+	put_seal(&w);
 	put_layers(&w);
 	put_mount(&w);
 	put_artifacts(&w);

@@ -2,7 +2,8 @@
 /*
  * dmstack-describe, a build tool: prints the manifest's JSON Schema, and fills templates of manual
  * pages and completions from the table of layer types. "@WHAT:TYPE@" in a template becomes what the
- * table says; "common" is the type that stands for the options of every layer.
+ * table says; "common" is the type that stands for the options of every layer, "seal" the one for
+ * those of the seal.
  */
 
 #include <fcntl.h>
@@ -13,13 +14,14 @@
 #include "describe.h"
 #include "fd.h"
 #include "log.h"
+#include "seal.h"
 
 #define TEMPLATE_SIZE_MAX ((size_t)1 << 20)
 #define DIRECTIVE_MAX	  64U
 
-/* What a directive asks for: a type, or the options of every layer. */
+/* What a directive asks for: a type, the options of every layer, or those of the seal. */
 struct subject {
-	const struct layer_type *type; /* NULL: the common options */
+	const struct layer_type *type; /* NULL: the common options, or the seal */
 	const struct field *fields;
 	size_t n_fields;
 };
@@ -78,6 +80,10 @@ static int find_subject(const char *name, struct subject *ret)
 			.fields = layer_common_fields,
 			.n_fields = layer_n_common_fields,
 		};
+		return 0;
+	}
+	if (streq(name, "seal")) {
+		*ret = (struct subject){ .fields = seal_fields, .n_fields = seal_n_fields };
 		return 0;
 	}
 	const struct layer_type *type = layer_type_find(name);

@@ -40,6 +40,18 @@ int json_get_array(const struct json_place *at, const char *member, size_t limit
 int json_need_text(const struct json_place *at, const char *member, const char **ret) _must_check_;
 int json_need_u64(const struct json_place *at, const char *member, uint64_t *ret) _must_check_;
 
+/* Where a number is turned into text. */
+struct json_field_text {
+	char number[3 * sizeof(uint64_t) + 1];
+};
+
+/*
+ * The member of the field's name, which is there, in the JSON kind of the field and as text for
+ * field_set(). The text belongs to the object or to space.
+ */
+int json_get_field(const struct json_place *at, const struct field *field,
+	struct json_field_text *space, const char **ret) _must_check_;
+
 /* A copy of the text, or NULL where the object does not have it. */
 int json_dup_text(const struct json_place *at, const char *member, char **ret) _must_check_;
 
@@ -56,5 +68,7 @@ static inline void json_object_putp(struct json_object **p)
 		(void)json_object_put(*p);
 }
 
+/* The member "seal". Returns 0 if there is none. */
+int manifest_read_seal(const struct json_place *root, struct seal **ret) _must_check_;
 /* One element of "layers". */
 int manifest_read_layer(const struct json_place *at, struct layer **ret) _must_check_;

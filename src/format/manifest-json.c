@@ -4,7 +4,9 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "json-scan.h"
@@ -60,7 +62,9 @@ static int json_get(const struct json_place *at, const char *member, enum json_t
 		return 0;
 	if (json_object_get_type(value) != type)
 		return json_fail(at, member, "must be %s, not %s",
-			type == json_type_int ? "a number" : json_type_to_name(type),
+			type == json_type_int	    ? "a number"
+			: type == json_type_boolean ? "true or false"
+						    : json_type_to_name(type),
 			json_type_to_name(json_object_get_type(value)));
 	*ret = value;
 	return 1;
@@ -128,6 +132,39 @@ int json_need_u64(const struct json_place *at, const char *member, uint64_t *ret
 	int r = json_get_u64(at, member, ret);
 
 	return r == 0 ? json_fail(at, NULL, "\"%s\" is missing", member) : r;
+}
+
+int json_get_field(const struct json_place *at, const struct field *field,
+	struct json_field_text *space, const char **ret)
+{
+	struct json_object *value = NULL;
+	uint64_t n;
+	int r;
+
+	switch (field->kind) {
+	case FIELD_BOOL:
+		r = json_get(at, field->name, json_type_boolean, &value);
+		if (r > 0)
+			*ret = json_object_get_boolean(value) ? "yes" : "no";
+		return r;
+	case FIELD_U64:
+	case FIELD_SIZE:
+		r = json_get_u64(at, field->name, &n);
+		if (r <= 0)
+			return r;
+		(void)snprintf(space->number, sizeof(space->number), "%" PRIu64, n);
+		*ret = space->number;
+		return r;
+	case FIELD_USEC:
+	case FIELD_ENUM:
+	case FIELD_STRING:
+	case FIELD_HEX:
+	case FIELD_UUID:
+	case FIELD_KEYREF:
+	case _FIELD_KIND_MAX:
+		break;
+	}
+	return json_get_text(at, field->name, ret);
 }
 
 int json_dup_text(const struct json_place *at, const char *member, char **ret)

@@ -5,7 +5,6 @@
  */
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,56 +24,17 @@ static const struct field *layer_find_field(const struct layer *layer, const cha
 	return i >= 0 ? &layer_common_fields[i] : NULL;
 }
 
-static int read_bool(const struct json_place *at, struct layer *layer, const char *name,
-	struct json_object *value)
-{
-	if (!json_object_is_type(value, json_type_boolean))
-		return json_fail(at, name, "must be true or false");
-	return json_wrap(at, name,
-		layer_set(layer, name, json_object_get_boolean(value) ? "yes" : "no", at->diag));
-}
-
-static int read_number(const struct json_place *at, struct layer *layer, const char *name)
-{
-	char text[3 * sizeof(uint64_t) + 1];
-	uint64_t n;
-	int r;
-
-	r = json_get_u64(at, name, &n);
-	if (r < 0)
-		return r;
-	(void)snprintf(text, sizeof(text), "%" PRIu64, n);
-	return json_wrap(at, name, layer_set(layer, name, text, at->diag));
-}
-
-static int read_field(const struct json_place *at, struct layer *layer, const char *name,
-	struct json_object *value)
+static int read_field(const struct json_place *at, struct layer *layer, const char *name)
 {
 	const struct field *field = layer_find_field(layer, name);
+	struct json_field_text space;
 	const char *text;
 	int r;
 
 	if (!field)
 		return json_fail(
 			at, name, "unknown member of a layer of type %s", layer->type->name);
-
-	switch (field->kind) {
-	case FIELD_BOOL:
-		return read_bool(at, layer, name, value);
-	case FIELD_U64:
-	case FIELD_SIZE:
-		return read_number(at, layer, name);
-	case FIELD_USEC:
-	case FIELD_ENUM:
-	case FIELD_STRING:
-	case FIELD_HEX:
-	case FIELD_UUID:
-	case FIELD_KEYREF:
-	case _FIELD_KIND_MAX:
-		break;
-	}
-
-	r = json_get_text(at, name, &text);
+	r = json_get_field(at, field, &space, &text);
 	if (r < 0)
 		return r;
 	return json_wrap(at, name, layer_set(layer, name, text, at->diag));
@@ -160,11 +120,12 @@ int manifest_read_layer(const struct json_place *at, struct layer **ret)
 	{
 		bool is_own = false;
 
+		(void)value;
 		for (size_t i = 0; i < ARRAY_SIZE(own); i++)
 			is_own = is_own || streq(name, own[i]);
 		if (is_own)
 			continue;
-		r = read_field(at, layer, name, value);
+		r = read_field(at, layer, name);
 		if (r < 0)
 			return r;
 	}

@@ -140,6 +140,32 @@ static int write_choice(struct json_writer *w, const char *name, unsigned value)
 	return i < 0 ? -EINVAL : write_field(w, &layer_common_fields[i], &common);
 }
 
+/* Only what was given: defaults may become stricter, and the reader knows them as well. */
+static int write_seal(struct json_writer *w, const struct seal *seal)
+{
+	_cleanup_(buf_done) struct buf device = {};
+
+	if (!seal)
+		return 0;
+	devref_print(&seal->device, &device);
+	if (buf_error(&device) < 0)
+		return buf_error(&device);
+	json_write_open(w, "seal", '{');
+	json_write_text(w, "name", seal->name);
+	json_write_text(w, "device", buf_str(&device));
+	for (size_t i = 0; i < seal_n_fields; i++) {
+		int r;
+
+		if (seal_field_is_local(&seal_fields[i]) || !(seal->set & UINT64_C(1) << i))
+			continue;
+		r = write_field(w, &seal_fields[i], seal);
+		if (r < 0)
+			return r;
+	}
+	json_write_close(w, '}');
+	return 0;
+}
+
 static void write_mount(struct json_writer *w, const struct mount_hint *mount)
 {
 	if (!mount)
@@ -207,6 +233,8 @@ int manifest_write(const struct manifest *m, struct buf *buf)
 	r = write_choice(&w, "phase", m->phase);
 	if (r >= 0)
 		r = write_choice(&w, "fail", m->fail);
+	if (r >= 0)
+		r = write_seal(&w, m->seal);
 	if (r >= 0)
 		r = write_arrays(&w, m);
 	if (r < 0)

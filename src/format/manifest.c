@@ -21,6 +21,7 @@ struct manifest *manifest_free(struct manifest *m)
 		free(m->artifacts[i].role);
 	}
 	(void)mount_hint_free(m->mount);
+	(void)seal_free(m->seal);
 	free(m->layers);
 	free(m->artifacts);
 	free(m->name);
@@ -295,7 +296,7 @@ static int check_top(const struct json_place *root, const struct manifest *m)
 static int manifest_read(const struct json_place *root, struct manifest *m)
 {
 	static const char *const members[] = { "dmstack", "name", "generation", "phase", "fail",
-		"layers", "mount", "artifacts", NULL };
+		"seal", "layers", "mount", "artifacts", NULL };
 	uint64_t version;
 	int r;
 
@@ -320,6 +321,8 @@ static int manifest_read(const struct json_place *root, struct manifest *m)
 		r = read_common_choice(root, "phase", &m->phase);
 	if (r >= 0)
 		r = read_common_choice(root, "fail", &m->fail);
+	if (r >= 0)
+		r = manifest_read_seal(root, &m->seal);
 	if (r >= 0)
 		r = read_layers(root, m);
 	if (r >= 0)
@@ -371,11 +374,23 @@ enum phase manifest_guess_phase(const char *text, size_t size)
 	return streq(phase, "bootstrap") ? PHASE_BOOTSTRAP : PHASE_SEALED;
 }
 
+/* Replaces the path within a manifest, or none, by one with the file. */
+static int set_place(const char *path, const char *dflt, char **where, char **source_path)
+{
+	char *place = NULL;
+
+	if (asprintf(&place, "%s: %s", path, *where ? *where : dflt) < 0)
+		return -ENOMEM;
+	free(*where);
+	*where = place;
+	free(*source_path);
+	*source_path = strdup(path);
+	return *source_path ? 0 : -ENOMEM;
+}
+
 /* What a layer takes over from its manifest. */
 static int layer_adopt_manifest(struct layer *layer, const struct manifest *m, const char *path)
 {
-	_cleanup_free_ char *where = NULL;
-
 	layer->common.phase = m->phase;
 	layer->common.fail = m->fail;
 	for (size_t i = 0; i < layer_n_common_fields; i++)
@@ -384,17 +399,18 @@ static int layer_adopt_manifest(struct layer *layer, const struct manifest *m, c
 			layer->common_set |= UINT64_C(1) << i;
 	layer->generation = m->generation;
 
-	if (asprintf(&where, "%s: %s", path, layer->where ? layer->where : "$") < 0) {
-		where = NULL;
-		return -ENOMEM;
-	}
-	free(layer->where);
-	layer->where = take_ptr(where);
-	free(layer->source_path);
-	layer->source_path = strdup(path);
 	free(layer->stack_name);
 	layer->stack_name = strdup(m->name);
-	return layer->source_path && layer->stack_name ? 0 : -ENOMEM;
+	if (!layer->stack_name)
+		return -ENOMEM;
+	return set_place(path, "$", &layer->where, &layer->source_path);
+}
+
+static int seal_adopt_manifest(struct seal *seal, const struct manifest *m, const char *path)
+{
+	seal->phase = m->phase;
+	seal->epoch = m->generation;
+	return set_place(path, "$.seal", &seal->where, &seal->source_path);
 }
 
 int manifest_add_to_stack(
@@ -414,6 +430,15 @@ int manifest_add_to_stack(
 		(void)diag_at(diag, -EEXIST, "%s", m->layers[i]->where);
 		return diag_set(diag, -EEXIST, "the name \"%s\" is taken by %s", old->name,
 			old->where ? old->where : "another layer");
+	}
+
+	if (m->seal) {
+		r = seal_adopt_manifest(m->seal, m, path);
+		if (r >= 0)
+			r = stack_set_seal(stack, m->seal, diag);
+		if (r < 0)
+			return r;
+		m->seal = NULL;
 	}
 
 	size_t before = stack->n_layers;

@@ -30,6 +30,7 @@ struct manifest {
 	uint64_t generation;   /* the rollback number */
 	unsigned phase;	       /* enum phase */
 	unsigned fail;	       /* enum fail_action */
+	struct seal *seal;     /* finished; owned; may be NULL */
 	struct layer **layers; /* bottom to top; owned */
 	size_t n_layers;
 	struct mount_hint *mount;	     /* owned; may be NULL */
@@ -61,9 +62,9 @@ enum phase manifest_guess_phase(const char *text, size_t size);
 int manifest_write(const struct manifest *m, struct buf *buf) _must_check_;
 
 /*
- * Moves the layers into the stack, with phase, failure action, generation, mount hint and source.
+ * Moves the layers and the seal into the stack, with phase, failure action, generation, mount hint and source.
  * path is the file, for SourcePath=. On failure the stack is as before. The manifest loses its
- * layers and its mount hint.
+ * layers, its mount hint and its seal.
  */
 int manifest_add_to_stack(
 	struct manifest *m, const char *path, struct stack *stack, struct diag *diag) _must_check_;

@@ -3,20 +3,13 @@
 
 /*
  * The seal: where and under which conditions the TPM keeps the machine's root secret, from which
- * the keys "tpm2:LABEL" come. It is no layer, and a machine has one: one rollback domain.
- *
- *	the device	0           64 KiB       128 KiB
- *			| slot A     | slot B     |
+ * the keys "tpm2:LABEL" come. It is no layer, and a machine has one: one rollback domain. What lies
+ * on its device is in seal-slot.h.
  */
 
 #include "cleanup.h"
 #include "devref.h"
 #include "field.h"
-
-/* The least size of the device, and the place of the second slot, in bytes. */
-#define SEAL_DEVICE_MIN 131072U
-#define SEAL_SLOT_B	65536U
-#define SEAL_SLOT_SIZE	4096U
 
 enum seal_bank { SEAL_BANK_SHA256, SEAL_BANK_SHA384, _SEAL_BANK_MAX };
 enum seal_commit { SEAL_COMMIT_IMMEDIATE, SEAL_COMMIT_AFTER_GOOD, _SEAL_COMMIT_MAX };

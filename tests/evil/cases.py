@@ -46,6 +46,8 @@ def sound_manifest():
         "generation": 7,
         "phase": "bootstrap",
         "fail": "panic",
+        "seal": {"name": "machine", "device": "PARTLABEL=seal", "nv-index": 25169152,
+                 "literal-pcrs": "0+7", "pin": True, "tpm-timeout": "10s"},
         "layers": [
             {
                 "name": "bad-tags",
@@ -252,6 +254,47 @@ conf("key-size-wrong", "XTS takes two keys of one size.",
 conf("skip-odd", "The IV offset is not a multiple of the sector size.",
      "bad crypt /dev/vda /key sector-size=4096,skip=3", "skip")
 
+# --- dmstack.conf: the seal ---
+
+conf("seal-no-device", "A seal lies somewhere.", "bad seal", "bad", "devices is missing")
+conf("seal-on-layer", "The keys of a layer cannot lie on the layer itself.", "bad seal sound-1",
+     "sound-1", "not on a layer")
+conf("seal-two-devices", "Both slots lie on one device.", "bad seal /dev/vda,/dev/vdb",
+     "/dev/vda,/dev/vdb")
+conf("seal-with-key", "A seal has no key of its own.", "bad seal /dev/vda /key", "takes no key")
+conf("seal-unknown-option", "The option is misspelt.", "bad seal /dev/vda - literal-pcr=7",
+     "literal-pcr")
+conf("seal-option-twice", "The option is given twice.", "bad seal /dev/vda - pin,pin", "pin",
+     "twice")
+conf("seal-empty-option", "Two commas enclose nothing.", "bad seal /dev/vda - pin,,recovery",
+     "empty option")
+conf("seal-index-foreign", "The index belongs to the platform's range.",
+     "bad seal /dev/vda - nv-index=0x01400001", "nv-index", "20971521")
+conf("seal-index-last", "The latch would lie outside the range.",
+     "bad seal /dev/vda - nv-index=0x01bfffff", "nv-index", "29360127")
+conf("seal-bank", "SHA-1 is no bank for a policy.", "bad seal /dev/vda - bank=sha1", "sha1",
+     "sha256")
+conf("seal-no-pcrs", "The keys would go to every system that runs on the machine.",
+     "bad seal /dev/vda - literal-pcrs=none", "literal-pcrs", "every system")
+conf("seal-pcr-23", "Software can reset PCR 23.", "bad seal /dev/vda - literal-pcrs=7+23",
+     "literal-pcrs", "\"23\"")
+conf("seal-pcr-comma", "PCRs are joined by +, and a blank one is none.",
+     "bad seal /dev/vda - literal-pcrs=7+", "literal-pcrs", "\"\"")
+conf("seal-pcr-twice", "A PCR is there twice.", "bad seal /dev/vda - literal-pcrs=7+7",
+     "PCR 7", "twice")
+conf("seal-pcr-both", "What is signed may change, what is literal may not.",
+     "bad seal /dev/vda - public-key=/k,literal-pcrs=11", "literal-pcrs", "signed-pcrs")
+conf("seal-signed-without-key", "Nobody signs.", "bad seal /dev/vda - signed-pcrs=11",
+     "signed-pcrs", "public-key")
+conf("seal-signed-none", "The signature would cover nothing.",
+     "bad seal /dev/vda - public-key=/k,signed-pcrs=none", "signed-pcrs")
+conf("seal-relative-key", "A path is absolute.", "bad seal /dev/vda - public-key=policy.pem",
+     "public-key", "policy.pem")
+conf("seal-two", "A machine has one rollback domain.", "bad seal /dev/vda",
+     "one seal", "\"machine\"", CONF + ":3")
+CASES[-1].files[CONF] = SOUND_CONF.encode() + b"\nmachine seal /dev/vdb\nbad seal /dev/vda\n"
+CASES[-1].names[0] = CONF + ":4: "
+
 # --- dmstack.conf: lines of type manifest, and files ---
 
 conf("manifest-relative", "The path of the manifest is relative.", "bad manifest bad.json",
@@ -332,6 +375,32 @@ manifest("version-as-text", "The version is a number.", setting("dmstack", "1"),
          "number", schema=True)
 manifest("unknown-member", "The member is misspelt.", setting("generations", 1),
          ": $.generations: ", "unknown", schema=True)
+manifest("seal-is-text", "A seal is an object.", setting("seal", "PARTLABEL=seal"),
+         ": $.seal: ", "object", schema=True)
+manifest("seal-without-device", "A seal lies somewhere.", setting("seal.device", None),
+         ": $.seal: ", "device", schema=True)
+manifest("seal-without-name", "A seal has a name.", setting("seal.name", None),
+         ": $.seal: ", "name", schema=True)
+manifest("seal-unknown-member", "The member is misspelt.", setting("seal.pins", True),
+         ": $.seal.pins: ", schema=True)
+manifest("seal-own-epoch", "The epoch is that of the whole manifest.", setting("seal.epoch", 8),
+         ": $.seal.epoch: ", "generation", schema=True)
+manifest("seal-own-phase", "The phase is that of the whole manifest.",
+         setting("seal.phase", "bootstrap"), ": $.seal.phase: ", "phase", schema=True)
+manifest("seal-index-range", "The index lies in the platform's range.",
+         setting("seal.nv-index", 0x01400001), ": $.seal.nv-index: ", "20971521", schema=True)
+manifest("seal-index-text", "A number is no text.", setting("seal.nv-index", "0x01800d00"),
+         ": $.seal.nv-index: ", "number", schema=True)
+manifest("seal-pin-text", "A switch is true or false.", setting("seal.pin", "yes"),
+         ": $.seal.pin: ", "true or false", schema=True)
+manifest("seal-no-pcrs-json", "The keys would go to every system.",
+         setting("seal.literal-pcrs", "none"), ": $.seal: ", "literal-pcrs")
+manifest("seal-device-layer", "A seal does not lie on a layer.",
+         setting("seal.device", "bad-tags"), ": $.seal.device: ", "bad-tags")
+CASES.append(Case("seal-differs", "A line and a manifest disagree about the machine's seal.",
+                  {CONF: (SOUND_CONF + "machine seal PARTLABEL=other\n").encode(),
+                   JSON: json.dumps(sound_manifest()).encode()},
+                  [JSON + ": $.seal: ", "\"machine\"", CONF + ":2"]))
 manifest("no-layers", "There is no layer.", setting("layers", []), ": $: ", "layers", schema=True)
 manifest("layer-is-text", "A layer is an object.", setting("layers.1", "crypt"), ": $.layers[1]: ",
          "object", schema=True)

@@ -49,6 +49,15 @@ with tempfile.TemporaryDirectory(prefix="dmstack-schema-") as scratch:
             if not re.search(rf"\\fB{escaped}[=\\]", page):
                 faults.append(f"dmstack(7): nothing about {field} of {name}")
 
+    # The seal: all fields but two are members, and all are in the manual.
+    (scratch / "seal").write_text("@fields:seal@\n", encoding="utf-8")
+    fields = set(re.findall(r"^\*([a-z0-9-]+)[=*]",
+                            run(build / "src/format/dmstack-describe", "expand", scratch / "seal"),
+                            re.M))
+    members = set(schema["properties"]["seal"]["properties"])
+    for field in sorted((fields - {"phase", "epoch"} | {"name", "device"}) ^ members):
+        faults.append(f"seal: \"{field}\" is only in one of table and schema")
+
     # The example of the manual, and what the builder writes.
     (scratch / "input").write_bytes(b"x" * 65536)
     (scratch / "key").write_bytes(bytes(range(64)))

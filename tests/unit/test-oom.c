@@ -141,7 +141,8 @@ static const char conf_text[] =
 	"b crypt a /key cipher=aes-xts-plain64,discard\n"
 	"c verity b,hash=/dev/h - root-hash=cb5d6d982fc27f1d59073bde0bc86b0b1027d47dbfc264f111e8c1"
 	"0f4ac58c93,uuid=01234567-89ab-cdef-0123-456789abcdef\n"
-	"d linear /dev/mapper/c - timeout=3s\n";
+	"d linear /dev/mapper/c - timeout=3s\n"
+	"s seal PARTLABEL=s - public-key=/k,literal-pcrs=0+7,pin,sealed\n";
 
 static int parse_and_plan(const char *text, int expected_bad)
 {
