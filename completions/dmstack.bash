@@ -57,7 +57,7 @@ _dmstack_values() {
 	case $3 in
 	--root | --output | -o | --images)
 		compgen -d -- "$4"
-		[[ $2 != extract ]] || compgen -f -- "$4"
+		[[ $2 != extract && $2 != import ]] || compgen -f -- "$4"
 		;;
 	--input | -i | --certificate | -c | --private-key) compgen -f -- "$4" ;;
 	--key | -k)

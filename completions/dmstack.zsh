@@ -59,7 +59,7 @@ _dmstack_choices() {
 _dmstack_value() {
 	case $1 in
 	--root | --images) _files -/ ;;
-	--output | -o) if [[ $verb == extract ]]; then _files; else _files -/; fi ;;
+	--output | -o) if [[ $verb == (extract|import) ]]; then _files; else _files -/; fi ;;
 	--input | --certificate | -c | --private-key) _files ;;
 	-i) if [[ $verb == create ]]; then _files; else _files -/; fi ;;
 	--key | -k)

@@ -13,6 +13,7 @@ static const struct verb *const verbs[] = {
 	&verb_status,
 	&verb_list,
 	&verb_check,
+	&verb_import,
 };
 
 static const struct program program = {

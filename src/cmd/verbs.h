@@ -13,3 +13,4 @@ extern const struct verb verb_plan;
 extern const struct verb verb_status;
 extern const struct verb verb_list;
 extern const struct verb verb_check;
+extern const struct verb verb_import;
