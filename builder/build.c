@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From a laid-out stack to images on disk. The images have no name while they are made; the
- * manifest is published last, so that what has a manifest is complete.
+ * From a laid-out stack to images on disk. The images have no name while they are made, and appear
+ * together with the manifest.
  */
 
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 #include "in-place.h"
 #include "interrupt.h"
 #include "layer-integrity.h"
+#include "output-folder.h"
 #include "pipeline.h"
 #include "vdev-file.h"
 
@@ -27,12 +28,11 @@ struct build {
 	const struct recipe *recipe;
 	const struct layout *layout;
 	struct keystore *keys;
-	int dir_fd;
+	struct output_folder output;
 	char *manifest_name;
 	struct vdev *input;
 	struct vdev *files[LAYOUT_ARTIFACTS_MAX];
 	struct vdev *filters[RECIPE_LAYERS_MAX];
-	size_t n_published;
 };
 
 static void build_done(struct build *b)
@@ -43,8 +43,7 @@ static void build_done(struct build *b)
 		vdev_free(b->files[i]);
 	vdev_free(b->input);
 	free(b->manifest_name);
-	if (b->dir_fd >= 0)
-		(void)close(b->dir_fd);
+	output_folder_done(&b->output);
 }
 
 static int check_key(const struct layer *layer, const struct keyref *ref, size_t needed,
@@ -99,53 +98,78 @@ int build_check_keys(const struct recipe *recipe, struct keystore *keys, struct 
 	return 0;
 }
 
-static int refuse_existing(const struct build *b, const char *name, struct diag *diag)
+static bool is_same_file(const char *a, const char *b)
 {
-	struct stat st;
+	struct stat sa, sb;
 
-	if (fstatat(b->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return diag_set(
-			diag, -EEXIST, "%s/%s exists (--force replaces it)", b->args->output, name);
-	return errno == ENOENT ? 0
-			       : diag_set(diag, -errno, "%s/%s: %s", b->args->output, name,
-					 strerror(errno));
+	return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+	       sa.st_ino == sb.st_ino;
 }
 
+/*
+ * Images of an older build of this stack that the new one does not have. Its manifest may say that
+ * somebody's input is one, so only names that create gives count, and never today's input.
+ */
+static int add_stale(struct build *b, const char *manifest_path)
+{
+	_cleanup_(manifest_freep) struct manifest *old = NULL;
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	int r = 0;
+
+	if (file_read(AT_FDCWD, manifest_path, MANIFEST_SIZE_MAX, &text, &size) < 0 ||
+		manifest_parse(text, size, manifest_path, &old, NULL) < 0)
+		return 0;
+	for (size_t i = 0; r >= 0 && i < old->n_artifacts; i++) {
+		const char *file = old->artifacts[i].file;
+		const char *rest = startswith(file, b->recipe->name);
+		_cleanup_free_ char *path = NULL;
+
+		if (!rest || *rest != '.')
+			continue;
+		if (asprintf(&path, "%s/%s", b->args->output, file) < 0)
+			return -ENOMEM;
+		if (!is_same_file(path, b->args->input))
+			r = output_folder_add(&b->output, file, false);
+	}
+	return r;
+}
+
+/* All names, the manifest last. */
 static int open_folder(struct build *b, struct diag *diag)
 {
-	const char *path = b->args->output;
-	int r;
+	_cleanup_free_ char *path = NULL;
+	int r = 0;
 
-	r = mkdir_parents(AT_FDCWD, path);
-	if (r < 0)
-		return diag_set(diag, r, "cannot make the folder %s: %s", path, strerror(-r));
-	b->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (b->dir_fd < 0)
-		return diag_set(diag, -errno, "%s: %s", path, strerror(errno));
-	if (asprintf(&b->manifest_name, "%s.json", b->recipe->name) < 0) {
-		b->manifest_name = NULL;
+	b->output.path = b->args->output;
+	b->output.replace = b->args->force;
+	if (asprintf(&path, "%s/%s.json", b->args->output, b->recipe->name) < 0)
 		return -ENOMEM;
-	}
-	if (b->args->force)
-		return 0;
-	r = refuse_existing(b, b->manifest_name, diag);
+	b->manifest_name = strdup(strrchr(path, '/') + 1);
+	if (!b->manifest_name)
+		return -ENOMEM;
 	for (size_t i = 0; r >= 0 && i < b->layout->n_artifacts; i++)
 		if (!b->layout->artifacts[i].in_place)
-			r = refuse_existing(b, b->layout->artifacts[i].file, diag);
-	return r;
+			r = output_folder_add(&b->output, b->layout->artifacts[i].file, true);
+	if (r >= 0 && b->args->force)
+		r = add_stale(b, path);
+	if (r >= 0)
+		r = output_folder_add(&b->output, b->manifest_name, true);
+	return r < 0 ? r : output_folder_open(&b->output, diag);
 }
 
 static int open_files(struct build *b, struct diag *diag)
 {
+	int fd = output_folder_work_fd(&b->output);
 	int r;
 
 	r = vdev_file_open(AT_FDCWD, b->args->input, 0, &b->input, diag);
 	for (size_t i = 0; r >= 0 && i < b->layout->n_artifacts; i++) {
 		const struct artifact *a = &b->layout->artifacts[i];
 
-		r = a->in_place ? vdev_file_keep(b->dir_fd, a->file, &b->files[i], diag)
-				: vdev_file_create(b->dir_fd, a->file, a->bytes, IMAGE_MODE,
-					  &b->files[i], diag);
+		r = a->in_place ? vdev_file_keep(fd, a->file, &b->files[i], diag)
+				: vdev_file_create(
+					  fd, a->file, a->bytes, IMAGE_MODE, &b->files[i], diag);
 	}
 	return r;
 }
@@ -290,28 +314,6 @@ static int sync_images(const struct build *b, struct diag *diag)
 	return 0;
 }
 
-static int publish_images(struct build *b, struct diag *diag)
-{
-	int r;
-
-	r = sync_images(b, diag);
-	if (r < 0)
-		return r;
-	/* An old manifest does not speak for new images. */
-	if (b->args->force && unlinkat(b->dir_fd, b->manifest_name, 0) < 0 && errno != ENOENT)
-		return diag_set(
-			diag, -errno, "cannot replace %s: %s", b->manifest_name, strerror(errno));
-	for (; b->n_published < b->layout->n_artifacts; b->n_published++) {
-		if (b->layout->artifacts[b->n_published].in_place)
-			continue;
-		r = interrupted ? -ECANCELED
-				: vdev_file_publish(b->files[b->n_published], b->args->force, diag);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int publish(struct build *b, const struct manifest *meta, struct diag *diag)
 {
 	_cleanup_(buf_done) struct buf text = {};
@@ -320,18 +322,19 @@ static int publish(struct build *b, const struct manifest *meta, struct diag *di
 	r = manifest_write(meta, &text);
 	if (r < 0)
 		return diag_set(diag, r, "the manifest cannot be written: %s", strerror(-r));
-	r = publish_images(b, diag);
-	if (r >= 0) {
-		r = file_write_atomic(
-			b->dir_fd, b->manifest_name, text.data, text.size, IMAGE_MODE);
-		if (r < 0)
-			(void)diag_set(
-				diag, r, "cannot write %s: %s", b->manifest_name, strerror(-r));
-	}
-	for (size_t i = 0; r < 0 && i < b->n_published; i++)
+	r = sync_images(b, diag);
+	if (r >= 0)
+		r = output_folder_stage(&b->output, diag);
+	for (size_t i = 0; r >= 0 && i < b->layout->n_artifacts; i++)
 		if (!b->layout->artifacts[i].in_place)
-			(void)unlinkat(b->dir_fd, b->layout->artifacts[i].file, 0);
-	return r;
+			r = vdev_file_place(b->files[i], b->output.stage_fd, diag);
+	if (r < 0)
+		return r;
+	r = file_write_atomic(
+		b->output.stage_fd, b->manifest_name, text.data, text.size, IMAGE_MODE);
+	if (r < 0)
+		return diag_set(diag, r, "cannot write %s: %s", b->manifest_name, strerror(-r));
+	return interrupted ? -ECANCELED : output_folder_publish(&b->output, diag);
 }
 
 int build_run(const struct build_args *args, const struct recipe *recipe,
@@ -343,7 +346,7 @@ int build_run(const struct build_args *args, const struct recipe *recipe,
 		.recipe = recipe,
 		.layout = layout,
 		.keys = keys,
-		.dir_fd = -EBADF,
+		.output = OUTPUT_FOLDER_INIT,
 	};
 	int r;
 

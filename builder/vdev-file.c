@@ -187,6 +187,15 @@ int vdev_file_publish(struct vdev *v, bool replace, struct diag *diag)
 	return r < 0 ? diag_set(diag, r, "cannot publish %s: %s", f->path, strerror(-r)) : 0;
 }
 
+int vdev_file_place(struct vdev *v, int dir_fd, struct diag *diag)
+{
+	struct vdev_file *f = vdev_file(v);
+	int r;
+
+	r = tmpfile_place(&f->file, dir_fd);
+	return r < 0 ? diag_set(diag, r, "cannot publish %s: %s", f->path, strerror(-r)) : 0;
+}
+
 static int fd_size(int fd, uint64_t *ret)
 {
 	struct stat st;

@@ -17,6 +17,8 @@ int vdev_file_create(int dir_fd, const char *path, uint64_t size_bytes, mode_t m
 	struct vdev **ret, struct diag *diag) _must_check_;
 /* Makes it durable and gives it its name. -EEXIST: there is one and replace is false. */
 int vdev_file_publish(struct vdev *v, bool replace, struct diag *diag) _must_check_;
+/* Gives it its name in another folder of the same file system, where nothing is durable yet. */
+int vdev_file_place(struct vdev *v, int dir_fd, struct diag *diag) _must_check_;
 
 /*
  * A file (or block device) to read. size_bytes 0: its size, rounded up to 512. If the file is

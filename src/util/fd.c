@@ -223,18 +223,18 @@ int tmpfile_open(int dir_fd, const char *path, mode_t mode, struct tmpfile *ret)
 }
 
 /* Gives a nameless file a name that is free. */
-static int tmpfile_link(struct tmpfile *f, const char *name)
+static int tmpfile_link(struct tmpfile *f, int dir_fd, const char *name)
 {
 	char self[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
 
 	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", f->fd);
-	if (linkat(AT_FDCWD, self, f->dir_fd, name, AT_SYMLINK_FOLLOW) >= 0)
+	if (linkat(AT_FDCWD, self, dir_fd, name, AT_SYMLINK_FOLLOW) >= 0)
 		return 0;
 	if (errno != ENOENT)
 		return -errno;
 
 	/* No /proc is mounted. This way needs CAP_DAC_READ_SEARCH. */
-	return linkat(f->fd, "", f->dir_fd, name, AT_EMPTY_PATH) < 0 ? -errno : 0;
+	return linkat(f->fd, "", dir_fd, name, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
 /* linkat() does not replace, so the file gets a hidden name first and is then renamed. */
@@ -247,7 +247,7 @@ static int tmpfile_link_hidden(struct tmpfile *f)
 		r = temp_name(f->name, &temp);
 		if (r < 0)
 			return r;
-		r = tmpfile_link(f, temp);
+		r = tmpfile_link(f, f->dir_fd, temp);
 		if (r >= 0) {
 			f->temp = take_ptr(temp);
 			return 0;
@@ -278,7 +278,7 @@ int tmpfile_publish(struct tmpfile *f, bool replace)
 		return -errno;
 
 	if (!f->temp && !replace) {
-		r = tmpfile_link(f, f->name);
+		r = tmpfile_link(f, f->dir_fd, f->name);
 	} else {
 		if (!f->temp)
 			r = tmpfile_link_hidden(f);
@@ -294,6 +294,17 @@ int tmpfile_publish(struct tmpfile *f, bool replace)
 	f->temp = NULL;
 	/* The name itself must survive a crash too; some file systems cannot, and say EINVAL. */
 	return fsync(f->dir_fd) < 0 && errno != EINVAL ? -errno : 0;
+}
+
+int tmpfile_place(struct tmpfile *f, int dir_fd)
+{
+	if (!f->temp)
+		return tmpfile_link(f, dir_fd, f->name);
+	if (renameat(f->dir_fd, f->temp, dir_fd, f->name) < 0)
+		return -errno;
+	free(f->temp);
+	f->temp = NULL;
+	return 0;
 }
 
 void tmpfile_done(struct tmpfile *f)

@@ -46,6 +46,10 @@ struct tmpfile {
 int tmpfile_open(int dir_fd, const char *path, mode_t mode, struct tmpfile *ret) _must_check_;
 /* fsync and give it its name, over an existing file if replace. The fd stays open. */
 int tmpfile_publish(struct tmpfile *f, bool replace) _must_check_;
+/*
+ * Gives it its name in another folder of the same file system, where that is free; without fsync.
+ */
+int tmpfile_place(struct tmpfile *f, int dir_fd) _must_check_;
 /* Closes; removes what was not published. For _cleanup_(). */
 void tmpfile_done(struct tmpfile *f);
 
