@@ -77,6 +77,8 @@ int build_check_keys(const struct recipe *recipe, struct keystore *keys, struct 
 			r = check_key(layer, &layer->key,
 				layer->type->key_size ? layer->type->key_size(layer) : 0, keys,
 				&size, diag);
+		for (size_t k = 0; r >= 0 && k < recipe->luks[i].n_slots; k++)
+			r = check_key(layer, &recipe->luks[i].slots[k]->key, 0, keys, &other, diag);
 		if (r < 0)
 			return r;
 		if (layer->type != &layer_type_integrity)
@@ -229,6 +231,7 @@ static int open_filters(struct build *b, unsigned threads, struct diag *diag)
 			.threads = threads,
 			.key = find_key,
 			.random = b->args->seed->given ? derive_bytes : NULL,
+			.luks = &b->recipe->luks[i],
 			.userdata = b,
 		};
 

@@ -14,6 +14,8 @@
 #include "secret.h"
 #include "vdev.h"
 
+struct luks_additions;
+
 enum filter_mode { FILTER_CREATE, FILTER_READ };
 
 /* One damaged place, as it is reported. The texts live as long as the layer. */
@@ -55,6 +57,8 @@ struct filter_args {
 	 */
 	int (*random)(void *userdata, const struct layer *layer, const char *label, void *ret,
 		size_t size);
+	/* FILTER_CREATE: what a luks layer's header has beside one keyslot. May be NULL. */
+	const struct luks_additions *luks;
 	/* The key of the table where the layer's key only opens a keyslot; else NULL. */
 	const struct secret *volume_key;
 	/* FILTER_READ: called for every damaged place, by any thread. May be NULL. */

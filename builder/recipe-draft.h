@@ -12,6 +12,7 @@ struct draft {
 	const struct recipe_args *args;
 	struct layer_spec specs[RECIPE_LAYERS_MAX];
 	struct layer *layers[RECIPE_LAYERS_MAX];
+	struct luks_additions luks[RECIPE_LAYERS_MAX];
 	size_t n;
 };
 
@@ -25,5 +26,8 @@ int draft_set_devices(struct draft *draft, struct diag *diag) _must_check_;
 int draft_default_devices(struct draft *draft, struct diag *diag) _must_check_;
 /* recipe-luks.c: offsets, and the device of the header. */
 int draft_place_luks(struct draft *draft, struct diag *diag) _must_check_;
+/* recipe-keyslots.c: --keyslot and --token. */
+int draft_add_keyslots(struct draft *draft, struct diag *diag) _must_check_;
+int draft_add_tokens(struct draft *draft, struct diag *diag) _must_check_;
 /* recipe-tags.c: what a tag store takes over from the crypt layer above. */
 int draft_pair_tags(struct draft *draft, const struct seed *seed, struct diag *diag) _must_check_;

@@ -18,6 +18,7 @@ static void draft_done(struct draft *draft)
 	for (size_t i = 0; i < draft->n; i++) {
 		layer_spec_done(&draft->specs[i]);
 		layer_free(draft->layers[i]);
+		luks_additions_done(&draft->luks[i]);
 	}
 }
 
@@ -303,6 +304,8 @@ static int draft_link(struct draft *draft, struct recipe *recipe, struct diag *d
 			return r;
 		draft->layers[i] = NULL;
 		recipe->layers[i] = layer;
+		recipe->luks[i] = draft->luks[i];
+		draft->luks[i] = (struct luks_additions){};
 		recipe->n_layers = i + 1;
 	}
 	r = stack_link(&recipe->stack);
@@ -338,6 +341,8 @@ static int draft_parse(struct draft *draft, struct diag *diag)
 void recipe_done(struct recipe *recipe)
 {
 	stack_done(&recipe->stack);
+	for (size_t i = 0; i < recipe->n_layers; i++)
+		luks_additions_done(&recipe->luks[i]);
 	*recipe = (struct recipe){};
 }
 
@@ -366,6 +371,10 @@ int recipe_init(struct recipe *ret, const struct recipe_args *args, const struct
 		r = draft_default_fields(&draft, diag);
 	if (r >= 0)
 		r = draft_default_key(&draft, keys, diag);
+	if (r >= 0)
+		r = draft_add_keyslots(&draft, diag);
+	if (r >= 0)
+		r = draft_add_tokens(&draft, diag);
 	if (r >= 0)
 		r = draft_randomize(&draft, seed, diag);
 	if (r >= 0)

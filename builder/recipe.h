@@ -6,6 +6,7 @@
  * the target, salts and UUIDs. Sizes come later, in layout.h.
  */
 
+#include "filter-luks.h"
 #include "keystore.h"
 #include "options.h"
 #include "seed.h"
@@ -20,15 +21,18 @@ struct recipe_args {
 	const struct strlist *layers;	     /* TYPE[,OPTION[=VALUE]...], bottom first */
 	const struct strlist *layer_options; /* LAYER.OPTION[=VALUE] */
 	const struct strlist *devices;	     /* [LAYER.]ROLE=DEVICE */
+	const struct strlist *keyslots;	     /* LAYER,OPTION=VALUE... */
+	const struct strlist *tokens;	     /* LAYER,FILE */
 	const char *phase;		     /* or NULL */
 	const char *fail;		     /* or NULL */
 	uint64_t generation;
 };
 
 struct recipe {
-	const char *name;			 /* not owned */
-	struct stack stack;			 /* owns the layers */
-	struct layer *layers[RECIPE_LAYERS_MAX]; /* bottom first */
+	const char *name;			       /* not owned */
+	struct stack stack;			       /* owns the layers */
+	struct layer *layers[RECIPE_LAYERS_MAX];       /* bottom first */
+	struct luks_additions luks[RECIPE_LAYERS_MAX]; /* of layers of that type */
 	size_t n_layers;
 };
 

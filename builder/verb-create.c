@@ -20,7 +20,7 @@
 struct create_opts {
 	const char *input, *output, *name;
 	const char *stack;
-	struct strlist layers, layer_options, keys, devices;
+	struct strlist layers, layer_options, keys, devices, keyslots, tokens;
 	uint64_t device_size, align;
 	const char *mount, *phase, *fail, *seed;
 	uint64_t generation, threads;
@@ -48,6 +48,10 @@ static const struct option_def options[] = {
 		.help = "an option of the layer with this name or type"),
 	OPTION("key", OPTION_LIST, keys, .letter = 'k', .arg = "REF=FILE",
 		.help = "where the bytes of a key are now"),
+	OPTION("keyslot", OPTION_LIST, keyslots, .arg = "LAYER,key=REF[,OPTION=VALUE]...",
+		.help = "one more keyslot for a LUKS2 header"),
+	OPTION("token", OPTION_LIST, tokens, .arg = "LAYER,FILE",
+		.help = "a token for a LUKS2 header: a file with a JSON object"),
 	OPTION("device", OPTION_LIST, devices, .letter = 'd', .arg = "[LAYER.]ROLE=DEVICE",
 		.help = "the device on the target that an image goes to"),
 	OPTION("device-size", OPTION_SIZE, device_size, .arg = "BYTES",
@@ -371,6 +375,8 @@ static int create_run(const void *opts, const char *const *args, struct diag *di
 		.layers = &o->layers,
 		.layer_options = &o->layer_options,
 		.devices = &o->devices,
+		.keyslots = &o->keyslots,
+		.tokens = &o->tokens,
 		.phase = o->phase,
 		.fail = o->fail,
 		.generation = o->generation,

@@ -19,6 +19,8 @@ const char *const luks2_kdf_words[] = {
 	[LUKS2_ARGON2ID + 1] = NULL,
 };
 
+const char *const luks2_priority_words[] = { "ignore", "normal", "prefer", NULL };
+
 static void write_u64_text(struct buf *buf, const char *name, uint64_t value)
 {
 	char text[24];

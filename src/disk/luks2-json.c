@@ -378,6 +378,28 @@ static int read_token(struct luks2 *h, unsigned id, struct json_view object, str
 	return rd.error;
 }
 
+int luks2_token_decode(const char *text, size_t size, struct luks2_token *ret, struct diag *diag)
+{
+	struct reader rd = { .path = "token", .diag = diag };
+	struct luks2_token token = {};
+	char description[256];
+	int r;
+
+	r = json_scan(text, size, "token", diag);
+	if (r < 0)
+		return r;
+	rd.object = json_view_of(text, size);
+	read_text(&rd, "type", token.type, sizeof(token.type));
+	read_id_list(&rd, "keyslots", &token.keyslots);
+	if (streq(token.type, "luks2-keyring"))
+		read_text(&rd, "key_description", description, sizeof(description));
+	if (rd.error < 0 || !*token.type)
+		return diag_set(diag, -EINVAL, "$.token.type is empty");
+	token.id = ret->id;
+	*ret = token;
+	return 0;
+}
+
 /* The members of an object whose names are numbers. */
 static int read_numbered(struct reader *root, struct luks2 *h, const char *name, unsigned limit,
 	int (*read)(struct luks2 *h, unsigned id, struct json_view object, struct diag *diag))

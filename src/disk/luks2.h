@@ -32,6 +32,10 @@
 #define LUKS2_ITERATIONS_MAX  (UINT32_C(1) << 28)
 #define LUKS2_ARGON2_COST_MAX (UINT64_C(1) << 28)
 
+/* In place of the number of a keyslot. */
+#define LUKS2_ANY_KEYSLOT (-1)
+#define LUKS2_NO_KEYSLOT  (-2) /* the volume key itself is given */
+
 enum luks2_kdf_type { LUKS2_PBKDF2, LUKS2_ARGON2I, LUKS2_ARGON2ID };
 
 /* Made from a passphrase. Limits are those of cryptsetup, so that a header cannot ask for more. */
@@ -136,5 +140,14 @@ static inline uint64_t luks2_area_size(uint32_t key_size)
 	return ((uint64_t)key_size * LUKS2_STRIPES + 4095) / 4096 * 4096;
 }
 
+/*
+ * One token as such, an object: -EINVAL if it has no type or no list of keyslots, or is none of
+ * those that cryptsetup knows itself. ret->id is left alone.
+ */
+int luks2_token_decode(
+	const char *text, size_t size, struct luks2_token *ret, struct diag *diag) _must_check_;
+
 /* "argon2id" ... */
 extern const char *const luks2_kdf_words[];
+/* "ignore", "normal", "prefer": cryptsetup's words for the priorities of keyslots. */
+extern const char *const luks2_priority_words[];

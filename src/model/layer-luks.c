@@ -42,6 +42,12 @@ static const struct field fields[] = {
 		.help = "The label in the header."),
 	FIELD("key-slot", FIELD_U64, key_slot, .max = LUKS2_KEYSLOTS_MAX - 1,
 		.help = "The number of the keyslot that the key opens; any if not given."),
+	FIELD("volume-key", FIELD_BOOL, volume_key,
+		.help = "The key is the volume key itself, random bytes as many as the cipher "
+			"takes, and opens no keyslot."),
+	FIELD("keyslot-priority", FIELD_ENUM, priority, .choices = luks2_priority_words,
+		.dflt = "normal", .flags = FIELD_CREATE,
+		.help = "When the keyslot is tried: if asked for by number, or in turn, or first."),
 	FIELD("luks2-metadata-size", FIELD_SIZE, metadata_size, .min = LUKS2_HEADER_SIZE_MIN,
 		.max = LUKS2_HEADER_SIZE_MAX, .flags = FIELD_POW2 | FIELD_CREATE, .dflt = "16384",
 		.unit = "bytes", .help = "The size of each of the two copies of the header."),
@@ -50,7 +56,7 @@ static const struct field fields[] = {
 		.help = "The size of the area for keyslots; up to the data if not given."),
 	FIELD("pbkdf", FIELD_ENUM, kdf, .choices = luks2_kdf_words, .dflt = "argon2id",
 		.flags = FIELD_CREATE, .help = "How the key of the keyslot is made of the key."),
-	FIELD("pbkdf-force-iterations", FIELD_U64, kdf_iterations, .max = INT32_MAX,
+	FIELD("pbkdf-force-iterations", FIELD_U64, kdf_iterations, .max = LUKS2_ITERATIONS_MAX,
 		.flags = FIELD_CREATE,
 		.help = "Iterations of pbkdf2 (600000 if not given), or passes of argon2 (4)."),
 	FIELD("pbkdf-memory", FIELD_SIZE, kdf_memory, .min = 32 << 10, .max = UINT64_C(4) << 30,
@@ -92,7 +98,10 @@ const struct layer *luks_tag_store(const struct layer *layer)
 
 int luks_key_slot(const struct layer *layer)
 {
-	return layer_is_set(layer, "key-slot") ? (int)luks_fields(layer)->key_slot : -1;
+	if (luks_fields(layer)->volume_key)
+		return LUKS2_NO_KEYSLOT;
+	return layer_is_set(layer, "key-slot") ? (int)luks_fields(layer)->key_slot
+					       : LUKS2_ANY_KEYSLOT;
 }
 
 int luks_integrity_word(const char *integrity, char ret[static 64])
@@ -123,6 +132,8 @@ static int luks_check(const struct layer *layer, struct diag *diag)
 
 	if (strstr(f->crypt.cipher, "null"))
 		return diag_set(diag, -EINVAL, "cipher: \"%s\" does not encrypt", f->crypt.cipher);
+	if (f->volume_key && layer_is_set(layer, "key-slot"))
+		return diag_set(diag, -EINVAL, "key-slot: with volume-key there is none");
 	if (layer->common.phase != PHASE_BOOTSTRAP) {
 		int r = check_sealed(layer, diag);
 
@@ -200,6 +211,9 @@ static int adopt_key_size(struct layer *layer, const struct luks2 *h, struct dia
 					diag, -EUCLEAN, "the keyslots have keys of several sizes");
 			size = h->keyslots[i].key_size;
 		}
+	/* What the configuration or the cipher says then is what the volume key has to have. */
+	if (size == 0 && luks_fields(layer)->volume_key)
+		return 0;
 	if (size == 0)
 		return diag_set(diag, -ENOKEY, "the header has no keyslot for the data");
 	return adopt_number(

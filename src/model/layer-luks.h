@@ -17,7 +17,9 @@ struct luks_fields {
 	struct crypt_fields crypt;
 	uint8_t uuid[16];
 	char *label;		 /* or NULL */
-	uint64_t key_slot;	 /* with has_key_slot */
+	uint64_t key_slot;	 /* if it was given */
+	bool volume_key;	 /* the layer's key is that of the data, and opens no keyslot */
+	unsigned priority;	 /* of the keyslot, as in the header; created images */
 	uint64_t metadata_size;	 /* bytes of one copy of the header; created images */
 	uint64_t keyslots_size;	 /* bytes of all areas; 0: up to the data, created images */
 	unsigned kdf;		 /* enum luks2_kdf_type; created images */
@@ -39,7 +41,7 @@ static inline struct luks_fields *luks_fields(const struct layer *layer)
 bool luks_has_header_device(const struct layer *layer);
 /* The integrity layer below that keeps the tags; NULL: there is none, or it is not linked. */
 const struct layer *luks_tag_store(const struct layer *layer);
-/* The keyslot that is to be used, or -1 for any. */
+/* The keyslot that is to be used, or LUKS2_ANY_KEYSLOT or LUKS2_NO_KEYSLOT. */
 int luks_key_slot(const struct layer *layer);
 /* cryptsetup's word in the header for that of the field: hmac-sha256 -> hmac(sha256). */
 int luks_integrity_word(const char *integrity, char ret[static 64]);

@@ -168,6 +168,24 @@ static int try_keyslot(const struct luks2_keyslot *slot, const struct luks2_dige
 	return r;
 }
 
+/* Only the digest knows it. */
+static int take_volume_key(const struct luks2 *header, const struct secret *key,
+	struct secret **ret, struct diag *diag)
+{
+	int r;
+
+	for (size_t i = 0; i < header->n_digests; i++) {
+		if (!header->digests[i].has_segment)
+			continue;
+		r = digest_fits(&header->digests[i], key, diag);
+		if (r == 0)
+			return diag_set(diag, -EKEYREJECTED,
+				"the key is not the volume key of this header");
+		return r < 0 ? r : secret_new_from(secret_peek(key), secret_size(key), false, ret);
+	}
+	return diag_set(diag, -ENOKEY, "the header has no digest of the volume key");
+}
+
 int luks2_unlock(const struct luks2 *header, const struct luks2_reader *reader,
 	const struct secret *passphrase, int only, struct secret **ret, struct diag *diag)
 {
@@ -175,6 +193,8 @@ int luks2_unlock(const struct luks2 *header, const struct luks2_reader *reader,
 	size_t tried = 0;
 	int failed = 0;
 
+	if (only == LUKS2_NO_KEYSLOT)
+		return take_volume_key(header, passphrase, ret, diag);
 	for (unsigned priority = 3; priority-- > 0;)
 		for (size_t i = 0; i < header->n_keyslots; i++) {
 			const struct luks2_keyslot *slot = &header->keyslots[i];

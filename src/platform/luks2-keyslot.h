@@ -20,8 +20,9 @@ struct luks2_reader {
 };
 
 /*
- * The volume key. only: the number of a keyslot, or -1 for all, by priority. -EKEYREJECTED: the
- * passphrase opens none; -ENOKEY: there is none.
+ * The volume key. only: the number of a keyslot, or LUKS2_ANY_KEYSLOT for all, by priority, or
+ * LUKS2_NO_KEYSLOT if the passphrase is said to be the volume key. -EKEYREJECTED: the passphrase
+ * opens none, or is another key; -ENOKEY: there is none.
  */
 int luks2_unlock(const struct luks2 *header, const struct luks2_reader *reader,
 	const struct secret *passphrase, int only, struct secret **ret,

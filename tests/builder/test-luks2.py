@@ -73,6 +73,140 @@ class Luks2(stackcase.StackCase):
         self.assertEqual(int(metadata["config"]["json_size"]), 61440)
         self.assertIn("über", self.cryptsetup("luksDump", self.image()))
 
+    def test_keyslots(self):
+        """Each with its own key and key derivation; any opens it, one that is asked for only."""
+        files = {name: self.dir / name for name in ("recovery", "operator", "escrow")}
+        for name, path in files.items():
+            path.write_text(name)
+        self.make("--stack", "luks", *FAST,
+                  f"--keyslot=luks,key=file:{files['operator']},key-slot=7,keyslot-priority=prefer,"
+                  "pbkdf-force-iterations=2000",
+                  "--keyslot=root,key=credential:recovery",
+                  f"--keyslot=root,key=file:{files['escrow']},keyslot-priority=ignore",
+                  f"--key=credential:recovery={files['recovery']}")
+        slots = self.metadata(self.image())["keyslots"]
+        self.assertEqual(sorted(slots), ["0", "1", "2", "7"])
+        self.assertEqual({k: slots[k].get("priority") for k in slots},
+                         {"0": None, "1": None, "2": 0, "7": 2})
+        self.assertEqual({k: slots[k]["kdf"]["iterations"] for k in slots},
+                         {"0": 1000, "1": 1000, "2": 1000, "7": 2000})
+        self.assertEqual(len({slot["area"]["offset"] for slot in slots.values()}), 4)
+        self.assertEqual(len({slot["kdf"]["salt"] for slot in slots.values()}), 4)
+        for key, number in ((self.passphrase, 0), (files["recovery"], 1), (files["operator"], 7)):
+            self.assertIn(f"slot {number} ", self.cryptsetup(
+                "open", "--test-passphrase", "--verbose", "--key-file", key, self.image()))
+            self.verify(f"--key=credential:root={key}")
+        self.opens(self.image(), key=files["escrow"], expect=2)
+        self.verify(f"--key=credential:root={files['escrow']}", expect=1)
+        self.assertEqual(self.layer("root")["key"], "credential:root")
+        # The number that the manifest pins is the only one that is tried.
+        path = self.out / "root.json"
+        manifest = json.loads(path.read_text())
+        manifest["layers"][0]["key-slot"] = 2
+        path.write_text(json.dumps(manifest))
+        self.verify(f"--key=credential:root={files['escrow']}")
+        self.assertIn("opens none of 1 keyslots", self.verify(self.keys_option, expect=1).stderr)
+
+    def test_keyslots_seed(self):
+        """Keyslots have different salts and stripes also where they are derived."""
+        images = []
+        for number in range(2):
+            out = self.dir / f"out{number}"
+            self.make("--stack", "luks", "--seed", stackcase.SEED, *FAST,
+                      f"--keyslot=luks,key=file:{self.passphrase}", out=out)
+            images.append((out / "root.data.img").read_bytes())
+        self.assertEqual(images[0], images[1])
+        slots = self.metadata(self.dir / "out0/root.data.img")["keyslots"]
+        self.assertNotEqual(slots["0"]["kdf"]["salt"], slots["1"]["kdf"]["salt"])
+
+    def test_volume_key(self):
+        """The key of the data is given; a keyslot may be there for somebody else."""
+        self.passphrase.write_bytes(stackcase.noise(64, "volume key"))
+        self.wrong.write_bytes(stackcase.noise(64, "another"))
+        other = self.dir / "other"
+        other.write_text("other")
+        for more in [], [f"--keyslot=luks,key=file:{other}"]:
+            with self.subTest(more):
+                self.make("--stack", "luks", "--layer-option=luks.volume-key", *FAST, *more,
+                          "--force")
+                self.cryptsetup("open", "--test-passphrase", "--key-size", "512",
+                                "--volume-key-file", self.passphrase, self.image())
+                self.opens(self.image(), key=self.passphrase, expect=2 if more else 1)
+                self.assertEqual(len(self.metadata(self.image())["keyslots"]), len(more))
+                self.verify(self.keys_option)
+                wrong = self.verify(f"--key=credential:root={self.wrong}", expect=1)
+                self.assertIn("not the volume key", wrong.stderr)
+        self.opens(self.image(), key=other)
+        self.assertEqual(self.extract(self.keys_option).read_bytes()[:len(self.data)], self.data)
+        self.wrong.write_bytes(bytes(32))
+        proc = self.make("--stack", "luks", "--layer-option=luks.volume-key", "--force",
+                         f"--key=credential:short={self.wrong}",
+                         "--layer-option=luks.key=credential:short", expect=None)
+        self.assertNotEqual(proc.returncode, 0)
+
+    def test_volume_key_with_tags(self):
+        self.passphrase.write_bytes(stackcase.noise(96, "volume key"))
+        self.make("--stack", "luks-aead", "--layer-option=luks.volume-key")
+        self.cryptsetup("open", "--test-passphrase", "--key-size", "768", "--volume-key-file",
+                        self.passphrase, self.image())
+        self.verify(self.keys_option)
+
+    def test_tokens(self):
+        tokens = ({"type": "luks2-keyring", "keyslots": ["0"], "key_description": "my:key"},
+                  {"type": "systemd-tpm2", "keyslots": ["1"], "tpm2-pcrs": [7], "tpm2-blob": "eA==",
+                   "tpm2-pcr-bank": "sha256", "tpm2-primary-alg": "ecc", "tpm2-policy-hash": "00"})
+        options = []
+        for i, token in enumerate(tokens):
+            path = self.dir / f"token{i}.json"
+            path.write_text(json.dumps(token, indent=4) + "\n")
+            options.append(f"--token=luks,{path}")
+        self.make("--stack", "luks", *FAST, f"--keyslot=luks,key=file:{self.passphrase}", *options)
+        self.assertEqual(self.metadata(self.image())["tokens"],
+                         {str(i): token for i, token in enumerate(tokens)})
+        self.assertIn("my:key", self.cryptsetup("luksDump", self.image()))
+        self.assertEqual(json.loads(self.cryptsetup("token", "export", "--token-id", "0",
+                                                    self.image())), tokens[0])
+        self.verify(self.keys_option)
+
+    def test_tokens_refused(self):
+        path = self.dir / "token.json"
+        for text, word in (("", "token"), ("[]", "type"), ('{"type":"x"}', "keyslots"),
+                           ('{"type":"","keyslots":[]}', "type"),
+                           ('{"type":"x","keyslots":["1"]}', "no keyslot 1"),
+                           ('{"type":"x","keyslots":["0"],"type":"y"}', "type"),
+                           ('{"type":"x","keyslots":[0]}', "keyslots"),
+                           ('{"type":"x","keyslots":[]}}', "token"),
+                           ('{"type":"luks2-keyring","keyslots":["0"]}', "key_description"),
+                           ('{"type":"x","keyslots":[],"a":%s}' % ("[" * 6 + "]" * 6), "deep"),
+                           (json.dumps({"type": "x", "keyslots": [], "a": "b" * 20000}),
+                            "luks2-metadata-size")):
+            with self.subTest(text[:60]):
+                path.write_text(text)
+                proc = self.make("--stack", "luks", *FAST, f"--token=luks,{path}", expect=None)
+                self.assertNotEqual(proc.returncode, 0)
+                self.assertIn(word, proc.stderr.splitlines()[-1])
+                self.assert_nothing_left()
+
+    def test_keyslots_refused(self):
+        key = f"key=file:{self.passphrase}"
+        for word, expected in (("luks", "nothing behind"), ("crypt," + key, "crypt"),
+                               ("luks,key-slot=3", "key=REF"),
+                               (f"luks,{key},key-slot=0", "number 0"),
+                               (f"luks,{key},key-slot=32", "key-slot"),
+                               (f"luks,{key},cipher=x", "cipher"),
+                               (f"luks,{key},keyslot-priority=7", "keyslot-priority"),
+                               (f"luks,{key},pbkdf=argon2id,pbkdf-memory=1G,"
+                                "pbkdf-force-iterations=1000", "1000 passes"),
+                               ("luks,key=file:/nowhere", "nowhere")):
+            with self.subTest(word):
+                proc = self.make("--stack", "luks", *FAST, f"--keyslot={word}", expect=None)
+                self.assertNotEqual(proc.returncode, 0)
+                self.assertIn(expected, proc.stderr.splitlines()[-1])
+                self.assert_nothing_left()
+        proc = self.make("--stack", "luks", *FAST, "--layer-option=luks.offset=1024",
+                         *[f"--keyslot=luks,{key}"] * 2, expect=None)
+        self.assertIn("3 keyslots needs 806912 bytes", proc.stderr)
+
     def test_argon2(self):
         for kind in "argon2i", "argon2id":
             proc = self.make("--stack", "luks", f"--layer-option=luks.pbkdf={kind}",
@@ -207,7 +341,9 @@ class Luks2(stackcase.StackCase):
     def test_refused(self):
         for layer, word in (("luks,cipher=cipher_null-ecb", "does not encrypt"),
                             ("luks,offset=64", "needs 290816 bytes"), ("luks,luks2-metadata-size=5000", "5000"),
-                            ("luks,key-slot=32", "key-slot"), ("luks,pbkdf=scrypt", "scrypt"),
+                            ("luks,key-slot=32", "key-slot"),
+                            ("luks,key-slot=3,volume-key", "key-slot"),
+                            ("luks,volume-key", "volume-key"), ("luks,pbkdf=scrypt", "scrypt"),
                             ("luks,integrity=hmac-sha256", "integrity layer")):
             with self.subTest(layer):
                 proc = self.make("--layer", layer, expect=None)

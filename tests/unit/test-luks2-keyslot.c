@@ -123,6 +123,16 @@ static void check_seal(enum luks2_kdf_type type, const char *hash)
 		assert_int_equal(stripes[i], 0);
 	assert_int_equal(luks2_unlock(h, &reader, passphrase, -1, &opened, NULL), 0);
 	assert_same(opened, key);
+	(void)!secret_free(take_ptr(opened));
+
+	/* Without keyslots, the volume key itself is held against the digest. */
+	h->n_keyslots = 0;
+	assert_int_equal(luks2_unlock(h, &reader, passphrase, LUKS2_NO_KEYSLOT, &opened, NULL),
+		-EKEYREJECTED);
+	assert_int_equal(luks2_unlock(h, &reader, key, LUKS2_NO_KEYSLOT, &opened, NULL), 0);
+	assert_same(opened, key);
+	h->digests[0].has_segment = false;
+	assert_int_equal(luks2_unlock(h, &reader, key, LUKS2_NO_KEYSLOT, &opened, NULL), -ENOKEY);
 }
 
 static void test_seal(void **state)
