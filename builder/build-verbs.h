@@ -13,3 +13,4 @@ extern const struct verb verb_extract;
 extern const struct verb verb_inspect;
 extern const struct verb verb_sign;
 extern const struct verb verb_repair;
+extern const struct verb verb_recalculate;

@@ -13,6 +13,7 @@ static const struct verb *const verbs[] = {
 	&verb_inspect,
 	&verb_sign,
 	&verb_repair,
+	&verb_recalculate,
 };
 
 static const struct program program = {

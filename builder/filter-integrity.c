@@ -50,6 +50,7 @@ static void integrity_free(struct vdev *vdev)
 	journal_crypt_free(v->journal_crypt);
 	block_assembler_free(v->sink);
 	coverage_done(&v->coverage);
+	integrity_overlay_done(&v->overlay);
 	free(v);
 }
 
@@ -204,6 +205,7 @@ static int integrity_open(const struct filter_args *args, struct vdev **ret, str
 	int r;
 
 	if (args->mode == FILTER_READ) {
+		integrity_fields(args->layer)->finish_later = args->change;
 		r = integrity_adopt_superblock(args, diag);
 		if (r < 0)
 			return r;
@@ -223,9 +225,11 @@ static int integrity_open(const struct filter_args *args, struct vdev **ret, str
 	v->data = args->below[0];
 	v->meta = args->below[1] ?: args->below[0];
 	v->mode = args->mode;
+	v->may_change = args->change;
 	v->report = args->report;
 	v->userdata = args->userdata;
 	coverage_init(&v->coverage);
+	v->overlay.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	context_pool_init(&v->pool, integrity_context_make, integrity_context_destroy, v);
 
 	r = integrity_init(v, args, diag);

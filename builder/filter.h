@@ -61,6 +61,11 @@ struct filter_args {
 	const struct luks_additions *luks;
 	/* The key of the table where the layer's key only opens a keyslot; else NULL. */
 	const struct secret *volume_key;
+	/*
+	 * FILTER_READ: what the superblock calls unfinished is no error, since integrity_repair() is
+	 * going to finish it.
+	 */
+	bool change;
 	/* FILTER_READ: called for every damaged place, by any thread. May be NULL. */
 	void (*report)(void *userdata, const struct damage *damage);
 	void *userdata;

@@ -185,6 +185,7 @@ int image_set_open_layer(struct image_set *set, size_t index, unsigned threads, 
 		.mode = FILTER_READ,
 		.threads = threads,
 		.key = find_key,
+		.change = set->change,
 		.report = forward_report,
 		.userdata = set,
 	};

@@ -21,6 +21,7 @@ struct image_set {
 	struct vdev **files;   /* by artifact; owned */
 	struct vdev **filters; /* by layer; owned */
 	struct keystore *keys; /* not owned */
+	bool change;	       /* filter_args.change */
 	void (*report)(void *userdata, const struct damage *damage);
 	void *userdata;
 };

@@ -87,8 +87,7 @@ static int make_digests(
 	return r;
 }
 
-/* The tags of n blocks, to c->tags. data NULL: blocks of zeros. */
-static int make_tags(struct integrity_vdev *v, struct integrity_context *c, const uint8_t *data,
+int integrity_make_tags(struct integrity_vdev *v, struct integrity_context *c, const uint8_t *data,
 	uint64_t n, uint64_t sector)
 {
 	size_t size = digest_size(c->digest), tag_size = v->geo.tag_size;
@@ -150,7 +149,7 @@ static int write_piece(struct integrity_vdev *v, struct integrity_context *c, co
 
 	r = vdev_write(v->data, data, len, integrity_data_sector(&v->geo, sector) * SECTOR_SIZE);
 	if (r >= 0)
-		r = make_tags(v, c, data, n, sector);
+		r = integrity_make_tags(v, c, data, n, sector);
 	if (r < 0)
 		return r;
 	tags = integrity_tag_byte(&v->geo, sector);
@@ -181,7 +180,7 @@ int integrity_write(struct vdev *vdev, const void *data, uint64_t len, uint64_t 
 	return r;
 }
 
-static void report_block(struct integrity_vdev *v, uint64_t offset)
+static void report_block(struct integrity_vdev *v, uint64_t offset, const char *what)
 {
 	if (!v->report)
 		return;
@@ -190,7 +189,7 @@ static void report_block(struct integrity_vdev *v, uint64_t offset)
 				       .part = "data",
 				       .offset = offset,
 				       .length = v->vdev.block_size,
-				       .what = "data and tag do not belong together",
+				       .what = what,
 			       });
 }
 
@@ -205,17 +204,51 @@ static bool is_discarded(const struct integrity_vdev *v, const uint8_t *tag)
 	return true;
 }
 
-/* 1: all tags are right; 0: some are not, and were reported. */
-static int check_piece(struct integrity_vdev *v, struct integrity_context *c, const uint8_t *data,
+/* A tag that is wrong: 1: it was computed anew, into c->found; 0: it stays, and was reported. */
+static int judge_block(
+	struct integrity_vdev *v, struct integrity_context *c, uint64_t i, uint64_t offset)
+{
+	size_t tag_size = v->geo.tag_size;
+	struct integrity_change *change = v->change;
+
+	if (!change || !change->accepts(change->userdata, offset >> SECTOR_SHIFT)) {
+		report_block(v, offset, "data and tag do not belong together");
+		return 0;
+	}
+	memcpy(c->found + i * tag_size, c->tags + i * tag_size, tag_size);
+	atomic_fetch_add(&change->n_tags, 1);
+	if (change->list)
+		report_block(v, offset, "the tag was computed anew");
+	return 1;
+}
+
+/* Data and tags of a piece, as they are with what is in the journal. */
+static int load_piece(struct integrity_vdev *v, struct integrity_context *c, uint8_t *ret,
+	uint64_t len, uint64_t offset)
+{
+	uint64_t sector = offset >> SECTOR_SHIFT;
+	int r;
+
+	r = vdev_read(v->data, ret, len, integrity_data_sector(&v->geo, sector) * SECTOR_SIZE);
+	if (r < 0 || v->mode == FILTER_CREATE)
+		return r;
+	r = vdev_read_bytes(v->meta, c->found, len / v->vdev.block_size * v->geo.tag_size,
+		integrity_tag_byte(&v->geo, sector));
+	return r < 0 ? r : integrity_overlay_patch(v, ret, c->found, len, offset);
+}
+
+static int read_piece(struct integrity_vdev *v, struct integrity_context *c, uint8_t *ret,
 	uint64_t len, uint64_t offset)
 {
 	uint64_t sector = offset >> SECTOR_SHIFT, n = len / v->vdev.block_size;
 	size_t tag_size = v->geo.tag_size;
-	int good = 1, r;
+	bool damaged = false, changed = false;
+	int r;
 
-	r = vdev_read_bytes(v->meta, c->found, n * tag_size, integrity_tag_byte(&v->geo, sector));
-	if (r >= 0)
-		r = make_tags(v, c, data, n, sector);
+	r = load_piece(v, c, ret, len, offset);
+	if (r < 0 || v->mode == FILTER_CREATE)
+		return r;
+	r = integrity_make_tags(v, c, ret, n, sector);
 	if (r < 0)
 		return r;
 	for (uint64_t i = 0; i < n; i++) {
@@ -223,23 +256,15 @@ static int check_piece(struct integrity_vdev *v, struct integrity_context *c, co
 
 		if (memcmp(found, c->tags + i * tag_size, tag_size) == 0 || is_discarded(v, found))
 			continue;
-		report_block(v, offset + i * v->vdev.block_size);
-		good = 0;
+		if (judge_block(v, c, i, offset + i * v->vdev.block_size))
+			changed = true;
+		else
+			damaged = true;
 	}
-	return good;
-}
-
-static int read_piece(struct integrity_vdev *v, struct integrity_context *c, uint8_t *ret,
-	uint64_t len, uint64_t offset)
-{
-	int r;
-
-	r = vdev_read(v->data, ret, len,
-		integrity_data_sector(&v->geo, offset >> SECTOR_SHIFT) * SECTOR_SIZE);
-	if (r < 0 || v->mode == FILTER_CREATE)
-		return r;
-	r = check_piece(v, c, ret, len, offset);
-	return r == 0 ? -EILSEQ : r;
+	if (changed)
+		r = integrity_change_tags(
+			v, c->found, n * tag_size, integrity_tag_byte(&v->geo, sector));
+	return r < 0 ? r : damaged ? -EILSEQ : 0;
 }
 
 int integrity_read(struct vdev *vdev, void *ret, uint64_t len, uint64_t offset)

@@ -93,7 +93,7 @@ int integrity_journal_init(
 	return r < 0 ? r : init_crypt(v, args, diag);
 }
 
-static uint64_t section_offset(const struct integrity_vdev *v, uint32_t section)
+uint64_t integrity_section_offset(const struct integrity_vdev *v, uint32_t section)
 {
 	return (v->geo.start_sector + INTEGRITY_SB_SECTORS +
 		       (uint64_t)section * v->geo.section_sectors) *
@@ -109,7 +109,8 @@ static int write_journal(struct integrity_vdev *v)
 	for (uint32_t i = 0; i < v->geo.journal_sections && r >= 0; i++) {
 		r = integrity_journal_section(&v->journal, i, section);
 		if (r >= 0)
-			r = block_assembler_put(v->sink, section, size, section_offset(v, i));
+			r = block_assembler_put(
+				v->sink, section, size, integrity_section_offset(v, i));
 	}
 	return r;
 }
@@ -121,9 +122,26 @@ static int sb_mac(struct integrity_vdev *v, const uint8_t data[INTEGRITY_SB_SIZE
 		v->journal_mac, data, integrity_sb_mac_offset(digest_size(v->journal_mac)), ret);
 }
 
+int integrity_make_superblock(
+	struct integrity_vdev *v, const struct integrity_sb *sb, uint8_t ret[INTEGRITY_SB_SIZE])
+{
+	uint8_t mac[DIGEST_SIZE_MAX];
+	int r;
+
+	integrity_sb_encode(sb, ret);
+	if (!integrity_sb_has_mac(sb))
+		return 0;
+	r = sb_mac(v, ret, mac);
+	if (r < 0)
+		return r;
+	memcpy(ret + integrity_sb_mac_offset(digest_size(v->journal_mac)), mac,
+		digest_size(v->journal_mac));
+	return 0;
+}
+
 int integrity_write_metadata(struct integrity_vdev *v)
 {
-	uint8_t data[INTEGRITY_SB_SIZE], mac[DIGEST_SIZE_MAX];
+	uint8_t data[INTEGRITY_SB_SIZE];
 	struct integrity_sb sb;
 	int r;
 
@@ -131,14 +149,9 @@ int integrity_write_metadata(struct integrity_vdev *v)
 	if (r < 0)
 		return r;
 	integrity_geometry_sb(&v->geo, v->flags, v->salt, &sb);
-	integrity_sb_encode(&sb, data);
-	if (integrity_sb_has_mac(&sb)) {
-		r = sb_mac(v, data, mac);
-		if (r < 0)
-			return r;
-		memcpy(data + integrity_sb_mac_offset(digest_size(v->journal_mac)), mac,
-			digest_size(v->journal_mac));
-	}
+	r = integrity_make_superblock(v, &sb, data);
+	if (r < 0)
+		return r;
 	return block_assembler_put(v->sink, data, sizeof(data), v->geo.start_sector * SECTOR_SIZE);
 }
 
@@ -208,25 +221,27 @@ static int match_section(struct integrity_vdev *v, uint32_t section, const uint8
 	return 0;
 }
 
-static int refuse_section(struct integrity_vdev *v, uint32_t section, struct diag *diag)
+int integrity_refuse_section(
+	struct integrity_vdev *v, uint32_t section, const char *what, struct diag *diag)
 {
+	uint64_t offset = integrity_section_offset(v, section);
+
 	if (v->report)
 		v->report(v->userdata,
 			&(struct damage){
 				.layer = v->layer,
 				.part = "journal",
 				.role = integrity_meta_role(v),
-				.offset = section_offset(v, section),
+				.offset = offset,
 				.length = (uint64_t)v->geo.section_sectors * SECTOR_SIZE,
-				.what = "the journal has writes that are not replayed, or is damaged",
+				.what = what,
 			});
-	return diag_set(diag, -EUCLEAN,
-		"section %u of the journal, at byte %ju, has writes that are not replayed, or is "
-		"damaged",
-		section, (uintmax_t)section_offset(v, section));
+	return diag_set(diag, -EUCLEAN, "section %u of the journal, at byte %ju: %s", section,
+		(uintmax_t)offset, what);
 }
 
-static int check_journal(struct integrity_vdev *v, struct diag *diag)
+/* A journal without entries has all its bytes as the kernel writes them. */
+static int check_empty_journal(struct integrity_vdev *v, struct diag *diag)
 {
 	size_t size = (size_t)v->geo.section_sectors * SECTOR_SIZE;
 	_cleanup_free_ uint8_t *found = malloc(size);
@@ -240,7 +255,7 @@ static int check_journal(struct integrity_vdev *v, struct diag *diag)
 		uint8_t last = seq;
 		int r;
 
-		r = vdev_read_bytes(v->meta, found, size, section_offset(v, i));
+		r = vdev_read_bytes(v->meta, found, size, integrity_section_offset(v, i));
 		if (r >= 0)
 			r = match_section(v, i, found, scratch, &seq);
 		if (r < 0)
@@ -248,7 +263,8 @@ static int check_journal(struct integrity_vdev *v, struct diag *diag)
 		/* At most one step from one id to the one before it, where the kernel stopped. */
 		if (r == 0 || (i > 0 && seq != last &&
 				      (changes++ > 0 || seq != (last + 3) % INTEGRITY_COMMIT_IDS)))
-			return refuse_section(v, i, diag);
+			return integrity_refuse_section(
+				v, i, "it is neither empty nor in use, but damaged", diag);
 	}
 	return 0;
 }
@@ -258,5 +274,16 @@ int integrity_check_metadata(struct integrity_vdev *v, struct diag *diag)
 	int r;
 
 	r = check_sb_mac(v, diag);
-	return r < 0 ? r : check_journal(v, diag);
+	if (r < 0)
+		return r;
+	if (v->flags & INTEGRITY_SB_DIRTY_BITMAP)
+		return v->may_change
+			       ? 0
+			       : diag_set(diag, -EUCLEAN,
+					 "it was not closed, and its bitmap says which tags are "
+					 "not up to date: recalculate computes them");
+	r = integrity_overlay_load(v, diag);
+	if (r >= 0 && !v->overlay.in_use)
+		r = check_empty_journal(v, diag);
+	return r;
 }

@@ -57,6 +57,8 @@ int integrity_store_read_tagged(
 		if (r >= 0)
 			r = vdev_read_bytes(
 				v->meta, ret_tags, tag_bytes, tag_offset(v, offset + done));
+		if (r >= 0)
+			r = integrity_overlay_patch(v, to + done, ret_tags, n, offset + done);
 		if (r < 0)
 			return r;
 	}
@@ -97,6 +99,8 @@ int integrity_store_read(struct vdev *vdev, void *ret, uint64_t len, uint64_t of
 	for (uint64_t done = 0, n; done < len; done += n) {
 		n = integrity_piece_length(v, len - done, offset + done);
 		int r = vdev_read(v->data, to + done, n, data_offset(v, offset + done));
+		if (r >= 0)
+			r = integrity_overlay_patch(v, to + done, NULL, n, offset + done);
 		if (r < 0)
 			return r;
 	}

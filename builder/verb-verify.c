@@ -10,7 +10,9 @@
 #include "file-digest.h"
 #include "image-set.h"
 #include "interrupt.h"
+#include "integrity-repair.h"
 #include "json-text.h"
+#include "layer-integrity.h"
 #include "manifest-trust.h"
 #include "log.h"
 #include "pipeline.h"
@@ -147,9 +149,30 @@ static bool is_clean(const struct verify *v)
 	       !v->unreadable;
 }
 
+/* Blocks that were read from journals, which is sound, but not what was built. */
+static uint64_t print_journals(const struct verify *v, struct buf *buf)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < v->set.n_layers && !v->unreadable; i++) {
+		uint64_t n = 0;
+
+		if (v->set.layers[i]->type == &layer_type_integrity)
+			n = integrity_journal_blocks(v->set.filters[i]);
+		sum += n;
+		if (n > 0 && !v->opts->json)
+			buf_printf(buf,
+				"%s: %ju blocks are in the journal only, and were read from there; "
+				"repair --replay writes them back\n",
+				v->set.layers[i]->name, (uintmax_t)n);
+	}
+	return sum;
+}
+
 static int print_result(struct verify *v, const struct diag *diag)
 {
 	_cleanup_(buf_done) struct buf buf = {};
+	uint64_t journal;
 	size_t n;
 
 	if (v->opts->quiet)
@@ -161,11 +184,13 @@ static int print_result(struct verify *v, const struct diag *diag)
 	if (!v->opts->json && n < v->damages.n)
 		buf_printf(&buf, "... and %zu more places\n", v->damages.n - n);
 
+	journal = print_journals(v, &buf);
 	if (v->opts->json) {
 		buf_puts(&buf, "{\"result\":{");
 		json_member(&buf, "name", v->set.manifest->name);
 		json_member_bool(&buf, "clean", is_clean(v));
 		json_member_u64(&buf, "reports", v->damages.n_all);
+		json_member_u64(&buf, "journal-blocks", journal);
 		if (v->unreadable && diag->what)
 			json_member(&buf, "unreadable", diag->what);
 		else

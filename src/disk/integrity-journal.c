@@ -26,6 +26,7 @@
 #define ENTRY_SECTORS  8
 #define ENTRY_FIELD    8 /* bytes of an entry that a MAC covers: the sector number */
 #define MAC_OFFSET     496
+#define MAC_SLICE      8
 #define COMMIT_OFFSET  504
 #define UNUSED_HIGH    UINT32_C(0xffffffff)
 #define COMMIT_ID_STEP UINT64_C(0x1111111111111111)
@@ -69,7 +70,8 @@ static void fill_plain(const struct integrity_journal *journal, uint32_t section
 		put_le32(data + entry_offset(geo, i) + 4, UNUSED_HIGH);
 }
 
-static int add_mac(const struct integrity_journal *journal, uint32_t section, uint8_t *data)
+int integrity_journal_mac(const struct integrity_journal *journal, uint32_t section,
+	const uint8_t *data, uint8_t ret[INTEGRITY_JOURNAL_MAC_SIZE])
 {
 	const struct integrity_geometry *geo = journal->geo;
 	size_t head = journal->fix_hmac ? INTEGRITY_SALT_SIZE + sizeof(uint64_t) : 0;
@@ -85,13 +87,26 @@ static int add_mac(const struct integrity_journal *journal, uint32_t section, ui
 	for (uint32_t i = 0; i < geo->section_entries; i++)
 		memcpy(input + head + (size_t)i * ENTRY_FIELD, data + entry_offset(geo, i),
 			ENTRY_FIELD);
+	return journal->ops->mac(journal->ops->userdata, input, size, ret);
+}
 
+bool integrity_journal_has_mac(const uint8_t *data, const uint8_t mac[INTEGRITY_JOURNAL_MAC_SIZE])
+{
+	for (size_t i = 0; i < ENTRY_SECTORS; i++)
+		if (memcmp(data + i * SECTOR + MAC_OFFSET, mac + i * MAC_SLICE, MAC_SLICE) != 0)
+			return false;
+	return true;
+}
+
+static int add_mac(const struct integrity_journal *journal, uint32_t section, uint8_t *data)
+{
 	uint8_t mac[INTEGRITY_JOURNAL_MAC_SIZE];
-	int r = journal->ops->mac(journal->ops->userdata, input, size, mac);
+
+	int r = integrity_journal_mac(journal, section, data, mac);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < ENTRY_SECTORS; i++)
-		memcpy(data + i * SECTOR + MAC_OFFSET, mac + i * 8, 8);
+		memcpy(data + i * SECTOR + MAC_OFFSET, mac + i * MAC_SLICE, MAC_SLICE);
 	return 0;
 }
 

@@ -43,6 +43,15 @@ struct integrity_journal {
 void integrity_journal_commit_ids(
 	const uint8_t stream[INTEGRITY_COMMIT_STREAM_SIZE], uint64_t ret[INTEGRITY_COMMIT_IDS]);
 
+/*
+ * The MAC of a section, decrypted, as it belongs into its first sectors; ops->mac must be there.
+ * The error is that function's, or -ENOMEM.
+ */
+int integrity_journal_mac(const struct integrity_journal *journal, uint32_t section,
+	const uint8_t *data, uint8_t ret[INTEGRITY_JOURNAL_MAC_SIZE]) _must_check_;
+/* True if a section, decrypted, carries this MAC. */
+bool integrity_journal_has_mac(const uint8_t *data, const uint8_t mac[INTEGRITY_JOURNAL_MAC_SIZE]);
+
 /* Fills section_sectors * 512 bytes. The error is that of an ops function, or -ENOMEM. */
 int integrity_journal_section(
 	const struct integrity_journal *journal, uint32_t section, uint8_t *ret) _must_check_;

@@ -33,10 +33,11 @@ static int adopt_flags(const struct layer *layer, const struct integrity_sb *sb,
 			sb->flags & INTEGRITY_SB_HAVE_JOURNAL_MAC ? "has" : "has not",
 			f->journal_integrity ? "has" : "has not");
 	if ((sb->flags & INTEGRITY_SB_RECALCULATING) && sb->recalc_sector < sb->provided_sectors &&
-		!f->recalculate && !f->recalculate_reset)
+		!f->recalculate && !f->recalculate_reset && !f->finish_later)
 		return diag_set(diag, -EMEDIUMTYPE,
 			"the superblock asks to recalculate the tags, which would accept any data");
-	if ((sb->flags & INTEGRITY_SB_DIRTY_BITMAP) && f->mode != INTEGRITY_BITMAP)
+	if ((sb->flags & INTEGRITY_SB_DIRTY_BITMAP) && f->mode != INTEGRITY_BITMAP &&
+		!f->finish_later)
 		return diag_set(diag, -EMEDIUMTYPE,
 			"the superblock has a dirty bitmap, but mode is not bitmap: the tags of "
 			"marked blocks would be recalculated");

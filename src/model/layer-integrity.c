@@ -295,6 +295,7 @@ static int integrity_length(const struct layer *layer, const uint64_t below[LAYE
 	 * With another granularity the kernel takes the bitmap for full and computes all tags anew.
 	 */
 	if (f->has_sb && (f->sb.flags & INTEGRITY_SB_DIRTY_BITMAP) && !f->recalculate_reset &&
+		!f->finish_later &&
 		geo.log2_blocks_per_bitmap_bit != f->sb.log2_blocks_per_bitmap_bit)
 		return diag_set(diag, -EMEDIUMTYPE,
 			"the superblock has a dirty bitmap with %llu sectors a bit, and this layer has "

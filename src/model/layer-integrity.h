@@ -43,6 +43,7 @@ struct integrity_fields {
 	uint64_t key_size;	/* bytes of the data key; 0: any */
 	struct integrity_sb sb; /* what adopt() found; not a field */
 	bool has_sb;
+	bool finish_later; /* what the superblock calls unfinished is let through; not a field */
 };
 
 extern const struct layer_type layer_type_integrity;

@@ -24,7 +24,7 @@ static void help(const struct program *program)
 
 	printf("%s VERB [OPTION...]\n\n%s.\n\n", program->name, program->summary);
 	for (size_t i = 0; i < program->n_verbs; i++)
-		printf("  %-10s%-*s%s\n", program->verbs[i]->name, (int)width + 2,
+		printf("  %-12s%-*s%s\n", program->verbs[i]->name, (int)width + 2,
 			program->verbs[i]->args ?: "", program->verbs[i]->summary);
 	printf("\n  -h, --help   this text; behind a verb: its options\n"
 	       "  --version    the version\n\n"

@@ -7,6 +7,7 @@ import ctypes.util
 import hashlib
 import hmac
 import struct
+import subprocess
 
 
 def verity_tree(data, salt, algorithm="sha256", data_block=4096, hash_block=4096, version=1):
@@ -30,6 +31,18 @@ def verity_tree(data, salt, algorithm="sha256", data_block=4096, hash_block=4096
         levels.insert(0, b"".join(blocks))
         digests = [digest(block) for block in blocks]
     return digests[0], b"".join(levels)
+
+
+def cbc(key, iv, data):
+    """openssl(1), since Python has no AES."""
+    return subprocess.run(["openssl", "enc", f"-aes-{len(key) * 8}-cbc", "-K", key.hex(), "-iv",
+                           iv.hex(), "-nopad"], input=data, capture_output=True,
+                          check=True).stdout
+
+
+def cbc_section(key, section, plain):
+    """As the kernel encrypts a section of a journal with a block mode."""
+    return cbc(key, cbc(key, bytes(16), struct.pack("<QQ", section, 0)), plain)
 
 
 class Integrity:
@@ -78,6 +91,60 @@ class Integrity:
         if key is not None:
             return hmac.new(key, text, algorithm).digest()[:self.tag_size]
         return hashlib.new(algorithm, text).digest()[:self.tag_size]
+
+    def tagged(self, block, data, key=None):
+        """The tag of other data."""
+        old = self.image
+        place = self.data_place(block)
+        self.image = bytearray(old)
+        self.image[place:place + self.block] = data
+        tag = self.right_tag(block, "sha256", key)
+        self.image = old
+        return tag
+
+    def journal_section(self, section, seq, entries, keys=None, torn=None):
+        """A section as the kernel commits it. entries: (block, data, tag). keys: those of "mac" and
+        "crypt". From sector torn on it has the commit id of the round before."""
+        keys = keys or {}
+        room = [bytearray(512) for _ in range(self.section_sectors)]
+        macs = b""
+        for i in range(self.entries):
+            if i < len(entries):
+                block, data, tag = entries[i]
+                parts = [data[n:n + 512] for n in range(0, self.block, 512)]
+                entry = struct.pack("<Q", block * self.block // 512)
+                entry += b"".join(part[504:] for part in parts) + tag
+                for n, part in enumerate(parts):
+                    room[8 + i * len(parts) + n][:504] = part[:504]
+            else:
+                entry = b"\0\0\0\0\xff\xff\xff\xff"
+            macs += entry[:8]
+            place = i // 8 * self.entry_size
+            room[i % 8][place:place + len(entry)] = entry
+        if "mac" in keys:
+            head = self.salt + struct.pack("<Q", section) if self.salt else b""
+            mac = hmac.new(keys["mac"], head + macs, "sha256").digest().ljust(64, b"\0")
+            for i in range(8):
+                room[i][496:504] = mac[i * 8:i * 8 + 8]
+        for i, sector in enumerate(room):
+            number = (seq - (torn is not None and i >= torn)) % 4
+            commit = 0x1111111111111111 * (number + 1) ^ (section << 32 | i)
+            sector[504:] = struct.pack("<Q", commit)
+        plain = b"".join(room)
+        return cbc_section(keys["crypt"], section, plain) if "crypt" in keys else plain
+
+    def journal_place(self, section):
+        return 4096 + section * self.section_sectors * 512
+
+    def put(self, offset, data):
+        self.image[offset:offset + len(data)] = data
+
+    def set_superblock(self, flags, recalc_sector=0, mac_key=None):
+        """Other flags, as a kernel would leave them."""
+        self.put(24, struct.pack("<I", flags))
+        self.put(32, struct.pack("<Q", recalc_sector))
+        if mac_key:
+            self.put(480, hmac.new(mac_key, bytes(self.image[:480]), "sha256").digest())
 
     def journal_sector(self, section, sector):
         place = 512 * (8 + section * self.section_sectors + sector)
