@@ -169,16 +169,54 @@ static void copy_text(char *to, const uint8_t *from, size_t size)
 	to[n] = '\0';
 }
 
+/* As much as the header says; LUKS2 has a second copy where the first is not. */
+static int read_luks2(struct vdev *v, uint64_t offset, struct luks2 *ret, struct diag *diag)
+{
+	uint64_t left = v->size_bytes - offset;
+	size_t size = 0, wanted = 0;
+	int r = 1;
+
+	while (r > 0) {
+		_cleanup_free_ uint8_t *data = malloc(size + 1);
+
+		if (!data)
+			return -ENOMEM;
+		r = vdev_read_bytes(v, data, size, offset);
+		if (r < 0)
+			return r;
+		r = luks2_decode(data, size, ret, size == left ? NULL : &wanted, diag);
+		size = MIN(left, (uint64_t)wanted);
+	}
+	return r;
+}
+
 /* LUKS1 and LUKS2 share the magic and the place of the UUID; numbers are big-endian. */
-static void probe_luks(const uint8_t *head, struct probe *p)
+static int probe_luks(struct vdev *v, const uint8_t *head, struct probe *p, struct diag *diag)
 {
 	p->kind = PROBE_LUKS;
 	p->luks.version = get_be16(head + 6);
 	copy_text(p->luks.uuid, head + 168, sizeof(p->luks.uuid) - 1);
 	if (p->luks.version != 2)
-		return;
-	p->luks.header_bytes = get_be64(head + 8);
-	copy_text(p->luks.label, head + 24, sizeof(p->luks.label) - 1);
+		return 0;
+	p->luks.header = malloc(sizeof(*p->luks.header));
+	return p->luks.header ? read_luks2(v, p->offset, p->luks.header, diag) : -ENOMEM;
+}
+
+/* A second copy of a header whose first is gone. */
+static int probe_second_luks(struct vdev *v, struct probe *p)
+{
+	_cleanup_free_ struct luks2 *header = malloc(sizeof(*header));
+	int r;
+
+	if (!header)
+		return -ENOMEM;
+	r = read_luks2(v, p->offset, header, NULL);
+	if (r < 0)
+		return r == -ENODATA ? 0 : r;
+	p->kind = PROBE_LUKS;
+	p->luks.version = 2;
+	p->luks.header = take_ptr(header);
+	return 0;
 }
 
 static int probe_fs(struct vdev *v, struct probe *p, struct diag *diag)
@@ -199,6 +237,11 @@ static int probe_fs(struct vdev *v, struct probe *p, struct diag *diag)
 	return r < 0 ? diag_set(diag, r, "the superblock of the file system makes no sense") : 0;
 }
 
+void probe_done(struct probe *probe)
+{
+	free(probe->luks.header);
+}
+
 int probe_at(struct vdev *v, uint64_t offset, struct probe *ret, struct diag *diag)
 {
 	struct probe p = { .offset = offset };
@@ -217,9 +260,11 @@ int probe_at(struct vdev *v, uint64_t offset, struct probe *ret, struct diag *di
 	else if (memcmp(head, verity_magic, sizeof(verity_magic)) == 0)
 		r = probe_verity(head, &p, diag);
 	else if (memcmp(head, luks_magic, sizeof(luks_magic)) == 0)
-		probe_luks(head, &p);
+		r = probe_luks(v, head, &p, diag);
 	else
 		r = probe_fs(v, &p, diag);
+	if (r >= 0 && p.kind == PROBE_NOTHING)
+		r = probe_second_luks(v, &p);
 	*ret = p;
 	return r;
 }

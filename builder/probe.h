@@ -9,6 +9,7 @@
 #include "fs-probe.h"
 #include "integrity-geometry.h"
 #include "integrity-sb.h"
+#include "luks2.h"
 #include "verity-sb.h"
 #include "verity-tree.h"
 #include "vdev.h"
@@ -38,13 +39,13 @@ struct probe {
 	} verity;
 	struct {
 		unsigned version;
-		uint64_t header_bytes; /* 0 with version 1 */
-		char label[49];
 		char uuid[41];
+		struct luks2 *header; /* owned; NULL with version 1 */
 	} luks;
 	struct fs_info fs;
 };
 
+void probe_done(struct probe *probe);
 /*
  * Looks at one place. 0 also if there is nothing. A superblock that is broken gives its kind, the
  * error, and a diag.

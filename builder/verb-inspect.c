@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "fact-printer.h"
 #include "json-text.h"
 #include "parse.h"
 #include "probe.h"
@@ -36,37 +37,7 @@ static const struct option_def options[] = {
 	OPTION("json", OPTION_FLAG, json, .help = "print one JSON object a superblock"),
 };
 
-/* One fact of a superblock, as text or as a number. */
-struct printer {
-	struct buf *buf;
-	bool json;
-};
-
-static void fact_text(struct printer *p, const char *name, const char *value)
-{
-	if (p->json)
-		json_member(p->buf, name, value);
-	else
-		buf_printf(p->buf, "  %-26s%s\n", name, value);
-}
-
-static void fact_u64(struct printer *p, const char *name, uint64_t value)
-{
-	if (p->json)
-		json_member_u64(p->buf, name, value);
-	else
-		buf_printf(p->buf, "  %-26s%" PRIu64 "\n", name, value);
-}
-
-static void fact_hex(struct printer *p, const char *name, const void *data, size_t size)
-{
-	_cleanup_(buf_done) struct buf text = {};
-
-	buf_hex(&text, data, size);
-	fact_text(p, name, size ? buf_str(&text) : "-");
-}
-
-static void print_flags(struct printer *p, uint32_t flags)
+static void print_flags(struct fact_printer *p, uint32_t flags)
 {
 	static const char *const names[] = { "have_journal_mac", "recalculating", "dirty_bitmap",
 		"fix_padding", "fix_hmac", "inline" };
@@ -78,7 +49,7 @@ static void print_flags(struct printer *p, uint32_t flags)
 	fact_text(p, "flags", buf_str(&text));
 }
 
-static void print_integrity(struct printer *p, const struct probe *probe)
+static void print_integrity(struct fact_printer *p, const struct probe *probe)
 {
 	static const char *const journals[] = {
 		[JOURNAL_EMPTY] = "empty",
@@ -110,7 +81,7 @@ static void print_integrity(struct printer *p, const struct probe *probe)
 		fact_text(p, "journal", journals[probe->integrity.journal]);
 }
 
-static void print_verity(struct printer *p, const struct probe *probe)
+static void print_verity(struct fact_printer *p, const struct probe *probe)
 {
 	const struct verity_sb *sb = &probe->verity.sb;
 	char uuid[37];
@@ -131,17 +102,16 @@ static void print_verity(struct printer *p, const struct probe *probe)
 	fact_u64(p, "end-offset", probe->verity.tree.end_byte);
 }
 
-static void print_luks(struct printer *p, const struct probe *probe)
+static void print_luks(struct fact_printer *p, const struct probe *probe)
 {
 	fact_u64(p, "version", probe->luks.version);
-	fact_text(p, "uuid", probe->luks.uuid);
-	if (probe->luks.version != 2)
-		return;
-	fact_text(p, "label", probe->luks.label);
-	fact_u64(p, "header-bytes", probe->luks.header_bytes);
+	if (probe->luks.header)
+		luks_facts(p, probe->luks.header);
+	else
+		fact_text(p, "uuid", probe->luks.uuid);
 }
 
-static void print_fs(struct printer *p, const struct probe *probe)
+static void print_fs(struct fact_printer *p, const struct probe *probe)
 {
 	fact_text(p, "type", probe->fs.type);
 	fact_u64(p, "block-size", probe->fs.block_size);
@@ -151,7 +121,7 @@ static void print_fs(struct printer *p, const struct probe *probe)
 
 static const struct {
 	const char *name;
-	void (*print)(struct printer *p, const struct probe *probe);
+	void (*print)(struct fact_printer *p, const struct probe *probe);
 } kinds[] = {
 	[PROBE_NOTHING] = { "nothing", NULL },
 	[PROBE_INTEGRITY] = { "integrity", print_integrity },
@@ -164,7 +134,7 @@ static const struct {
 static void print_probe(const struct probe *probe, const char *bad, bool json)
 {
 	_cleanup_(buf_done) struct buf buf = {};
-	struct printer p = { .buf = &buf, .json = json };
+	struct fact_printer p = { .buf = &buf, .json = json };
 
 	if (json) {
 		buf_putc(&buf, '{');
@@ -188,7 +158,7 @@ static int inspect_at(const struct inspect_opts *o, struct vdev *v, uint64_t off
 	size_t *broken, struct diag *diag)
 {
 	_cleanup_(diag_done) struct diag why = {};
-	struct probe probe;
+	_cleanup_(probe_done) struct probe probe;
 	int r;
 
 	r = probe_at(v, offset, &probe, &why);

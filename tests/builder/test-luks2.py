@@ -4,6 +4,7 @@
 
 cryptsetup needs no device-mapper to test a passphrase on a file, or to reencrypt one offline."""
 
+import base64
 import json
 import shutil
 import subprocess
@@ -302,6 +303,50 @@ class Luks2(stackcase.StackCase):
         extracted = self.extract(self.keys_option)
         self.assertEqual(extracted.read_bytes()[:len(self.data)], self.data)
 
+    def inspect(self, expect=0):
+        return json.loads(self.run_build("inspect", "--json", self.image(), expect=expect).stdout)
+
+    def test_inspect(self):
+        """All that luksDump says."""
+        token = self.dir / "token.json"
+        token.write_text('{"type":"luks2-keyring","keyslots":["3"],"key_description":"d"}')
+        self.make("--stack", "luks-aead", *FAST, "--layer-option=luks.label=volume",
+                  f"--token=luks,{token}", f"--keyslot=luks,key=file:{self.passphrase},key-slot=3,"
+                  "keyslot-priority=prefer", f"--keyslot=luks,key=file:{self.passphrase},"
+                  "pbkdf=argon2id,pbkdf-memory=64K,pbkdf-parallel=2")
+        facts, metadata = self.inspect(), self.metadata(self.image())
+        dump = self.cryptsetup("luksDump", self.image())
+        self.assertIn(facts["uuid"], dump)
+        self.assertEqual((facts["label"], facts["epoch"]), ("volume", 1))
+        self.assertEqual(facts["segments"], [{
+            "number": 0, "offset": 16 * MIB, "bytes": "dynamic", "cipher": "aes-xts-plain64",
+            "sector-size": 4096, "iv-tweak": 0, "integrity": "hmac(sha256)"}])
+        self.assertEqual(sorted(k["number"] for k in facts["keyslots"]), [0, 1, 3])
+        for slot in facts["keyslots"]:
+            theirs = metadata["keyslots"][str(slot["number"])]
+            kdf = theirs["kdf"]
+            self.assertEqual(slot["salt"], base64.b64decode(kdf["salt"]).hex())
+            self.assertEqual(slot["area-offset"], int(theirs["area"]["offset"]))
+            self.assertEqual(slot["key-bits"], theirs["key_size"] * 8)
+            self.assertEqual(slot["priority"], "prefer" if slot["number"] == 3 else "normal")
+            self.assertEqual(slot["digest"], 0)
+            self.assertEqual(slot["pbkdf"], kdf["type"])
+            if kdf["type"] == "argon2id":
+                self.assertEqual((slot["time-cost"], slot["memory-kib"], slot["threads"]),
+                                 (kdf["time"], kdf["memory"], kdf["cpus"]))
+        self.assertEqual(facts["tokens"],
+                         [{"number": 0, "type": "luks2-keyring", "keyslots": "3"}])
+        digest = facts["digests"][0]
+        self.assertEqual(digest["keyslots"], "0 1 3")
+        self.assertEqual(digest["digest"],
+                         base64.b64decode(metadata["digests"]["0"]["digest"]).hex())
+        text = self.run_build("inspect", self.image()).stdout
+        self.assertIn("\n  keyslot 3\n    key-bits                768\n", text)
+        self.flip(self.image(), 0)
+        self.assertIn("second", self.inspect()["copy"])
+        self.flip(self.image(), 16384)
+        self.assertIn("no superblock", self.run_build("inspect", self.image(), expect=1).stderr)
+
     def test_damaged_header(self):
         """Either copy is enough, and without both there is nothing."""
         self.make("--stack", "luks", *FAST)
@@ -325,6 +370,7 @@ class Luks2(stackcase.StackCase):
                               self.keys_option, expect=1)
         self.assertIn("being reencrypted", proc.stderr)
         self.assertIn("cryptsetup reencrypt", proc.stderr)
+        self.assertIn("being reencrypted", self.inspect(expect=1)["broken"])
 
     def test_held_against_the_manifest(self):
         """A header of another volume, or with another cipher, is not taken."""
