@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finding and reading the configuration. The one file of this floor that does I/O.
+ * Finding and reading the configuration.
  */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,14 +11,13 @@
 
 #include "cleanup.h"
 #include "conf.h"
+#include "dropins.h"
 #include "fd.h"
 #include "load.h"
+#include "load-files.h"
 #include "manifest-override.h"
 #include "manifest-v1.h"
 #include "root-open.h"
-
-/* In the order of precedence. */
-static const char *const config_dirs[] = { "/etc", "/run", "/usr/lib" };
 
 struct loader {
 	const struct load_request *request;
@@ -28,57 +26,6 @@ struct loader {
 	struct load_files *files;
 	int n_errors;
 };
-
-/* A file of a drop-in folder. */
-struct dropin {
-	char *name; /* owned */
-	char *path; /* owned */
-};
-
-struct dropins {
-	struct dropin *files;
-	size_t n_files;
-};
-
-void load_files_done(struct load_files *files)
-{
-	for (size_t i = 0; i < files->n_paths; i++)
-		free(files->paths[i]);
-	free(files->paths);
-	*files = (struct load_files){};
-}
-
-static int load_files_add(struct load_files *files, const char *path)
-{
-	char **paths = reallocarray(files->paths, files->n_paths + 1, sizeof(*paths));
-
-	if (!paths)
-		return -ENOMEM;
-	files->paths = paths;
-	paths[files->n_paths] = strdup(path);
-	if (!paths[files->n_paths])
-		return -ENOMEM;
-	files->n_paths++;
-	return 0;
-}
-
-static bool load_files_contain(const struct load_files *files, const char *path)
-{
-	for (size_t i = 0; i < files->n_paths; i++)
-		if (streq(files->paths[i], path))
-			return true;
-	return false;
-}
-
-static void dropins_done(struct dropins *dropins)
-{
-	for (size_t i = 0; i < dropins->n_files; i++) {
-		free(dropins->files[i].name);
-		free(dropins->files[i].path);
-	}
-	free(dropins->files);
-	*dropins = (struct dropins){};
-}
 
 /* Counts an error and passes it on; -ENOMEM ends the loader. */
 static int loader_report(
@@ -199,7 +146,7 @@ static int read_manifest(struct loader *loader, const char *path, const struct c
 		return r == -ENODATA ? r
 				     : diag_set(diag, r, "cannot be read: %s", unread_reason(r));
 	}
-	r = load_files_add(loader->files, path);
+	r = load_files_add(loader->files, path, text, size);
 	if (r < 0)
 		return r;
 
@@ -274,7 +221,7 @@ static int load_conf(struct loader *loader, const char *path)
 		r = loader_report_unread(loader, r, path);
 		return r < 0 ? r : 1;
 	}
-	r = load_files_add(loader->files, path);
+	r = load_files_add(loader->files, path, text, size);
 	if (r < 0)
 		return r;
 	r = conf_parse(text, size, path, &sink);
@@ -283,72 +230,12 @@ static int load_conf(struct loader *loader, const char *path)
 
 /* --- folders --- */
 
-static int dropin_compare(const void *a, const void *b)
+static int loader_scan(
+	struct loader *loader, struct dropins *dropins, const char *folder, const char *suffix)
 {
-	const struct dropin *dropin_a = a, *dropin_b = b;
+	int r = dropins_scan(dropins, loader->root_fd, folder, suffix);
 
-	return strcmp(dropin_a->name, dropin_b->name);
-}
-
-/* The first folder that has a name wins. */
-static int dropins_add(struct dropins *dropins, const char *dir, const char *name)
-{
-	struct dropin *files;
-	struct dropin file = {};
-
-	for (size_t i = 0; i < dropins->n_files; i++)
-		if (streq(dropins->files[i].name, name))
-			return 0;
-	files = reallocarray(dropins->files, dropins->n_files + 1, sizeof(*files));
-	if (!files)
-		return -ENOMEM;
-	dropins->files = files;
-	file.name = strdup(name);
-	if (!file.name || asprintf(&file.path, "%s/%s", dir, name) < 0) {
-		free(file.name);
-		return -ENOMEM;
-	}
-	files[dropins->n_files++] = file;
-	return 0;
-}
-
-static int dropins_scan(
-	struct loader *loader, struct dropins *dropins, const char *dir_path, const char *suffix)
-{
-	int fd = root_open(loader->root_fd, dir_path, O_RDONLY | O_DIRECTORY);
-	DIR *dir;
-	int r = 0;
-
-	if (fd == -ENOENT || fd == -ENOTDIR)
-		return 0;
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		r = fd < 0 ? fd : -errno;
-		if (fd >= 0)
-			(void)close(fd);
-		return loader_report_unread(loader, r, dir_path);
-	}
-
-	while (r >= 0) {
-		struct dirent *entry;
-
-		errno = 0;
-		entry = readdir(dir);
-		if (!entry && errno != 0)
-			r = loader_report_unread(loader, -errno, dir_path);
-		if (!entry)
-			break;
-		if (entry->d_name[0] != '.' && endswith(entry->d_name, suffix))
-			r = dropins_add(dropins, dir_path, entry->d_name);
-	}
-	(void)closedir(dir);
-	return r;
-}
-
-static void dropins_sort(struct dropins *dropins)
-{
-	if (dropins->n_files > 0)
-		qsort(dropins->files, dropins->n_files, sizeof(*dropins->files), dropin_compare);
+	return r < 0 ? loader_report_unread(loader, r, folder) : 0;
 }
 
 static int load_confs(struct loader *loader)
@@ -357,13 +244,13 @@ static int load_confs(struct loader *loader)
 	char path[64];
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(config_dirs); i++) {
+	for (size_t i = 0; r == 0 && config_dirs[i]; i++) {
 		(void)snprintf(path, sizeof(path), "%s/dmstack.conf", config_dirs[i]);
 		r = load_conf(loader, path);
 	}
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(config_dirs); i++) {
+	for (size_t i = 0; r >= 0 && config_dirs[i]; i++) {
 		(void)snprintf(path, sizeof(path), "%s/dmstack.conf.d", config_dirs[i]);
-		r = dropins_scan(loader, &dropins, path, ".conf");
+		r = loader_scan(loader, &dropins, path, ".conf");
 	}
 	dropins_sort(&dropins);
 	for (size_t i = 0; r >= 0 && i < dropins.n_files; i++)
@@ -382,7 +269,7 @@ static int load_manifests(struct loader *loader, const char *path)
 		return -ENOMEM;
 	for (char *rest = copy, *dir; r >= 0 && (dir = strsep(&rest, ":"));)
 		if (*dir != '\0')
-			r = dropins_scan(loader, &dropins, dir, ".json");
+			r = loader_scan(loader, &dropins, dir, ".json");
 	dropins_sort(&dropins);
 	for (size_t i = 0; r >= 0 && i < dropins.n_files; i++)
 		r = load_manifest(loader, dropins.files[i].path);

@@ -15,15 +15,8 @@
  */
 
 #include "load-error.h"
+#include "load-files.h"
 #include "stack.h"
-
-/* The files that were read, in their order, as seen from inside the root. */
-struct load_files {
-	char **paths; /* owned */
-	size_t n_paths;
-};
-
-void load_files_done(struct load_files *files);
 
 struct load_request {
 	const char *root; /* the tree to read; NULL: the running system */

@@ -111,7 +111,7 @@ static void test_nothing(void **state)
 
 	assert_int_equal(load(&stack, &files), 0);
 	assert_int_equal(stack.n_layers, 0);
-	assert_int_equal(files.n_paths, 0);
+	assert_int_equal(files.n, 0);
 }
 
 static void test_no_root(void **state)
@@ -140,10 +140,10 @@ static void test_order_and_precedence(void **state)
 
 	assert_int_equal(load(&stack, &files), 0);
 	expect_layers(&stack, "run five ten y-low y z-low z");
-	assert_int_equal(files.n_paths, 5);
-	assert_string_equal(files.paths[0], "/run/dmstack.conf");
-	assert_string_equal(files.paths[1], "/run/dmstack.conf.d/05-b.conf");
-	assert_string_equal(files.paths[4], "/usr/lib/dmstack.d/z.json");
+	assert_int_equal(files.n, 5);
+	assert_string_equal(files.items[0].path, "/run/dmstack.conf");
+	assert_string_equal(files.items[1].path, "/run/dmstack.conf.d/05-b.conf");
+	assert_string_equal(files.items[4].path, "/usr/lib/dmstack.d/z.json");
 	assert_string_equal(stack_find(&stack, "ten")->where, "/etc/dmstack.conf.d/10-a.conf:1");
 }
 
@@ -313,6 +313,33 @@ static void test_environment(void **state)
 	assert_int_equal(unsetenv("DMSTACK_MANIFEST_PATH"), 0);
 }
 
+/* What was read decides, in its order; names and files that say nothing do not count. */
+static void test_digest(void **state)
+{
+	/* SHA-256 of the two digests, by sha256sum(1) and xxd(1). */
+	static const uint8_t expected[] = { 0x14, 0x01, 0x7c, 0xe9, 0xb7, 0x54, 0x78, 0x1a, 0x54,
+		0xcf, 0x0d, 0x83, 0xcd, 0x5f, 0x5a, 0xcd, 0xe9, 0x78, 0x2b, 0xd4, 0xd1, 0x89, 0x62,
+		0xdf, 0xb7, 0x98, 0xa8, 0x62, 0x50, 0x87, 0x37, 0x60 };
+	_cleanup_(stack_done) struct stack stack = {};
+	_cleanup_(load_files_done) struct load_files files = {};
+	uint8_t digest[SHA256_SIZE], changed[SHA256_SIZE];
+
+	put("/etc/dmstack.conf", "a linear /dev/a\n");
+	put("/etc/dmstack.conf.d/50-b.conf", "b linear /dev/b\n");
+	put("/etc/dmstack.conf.d/60-c.conf", "");
+	assert_int_equal(load(&stack, &files), 0);
+	assert_int_equal(files.n, 2);
+	load_files_digest(&files, digest);
+	assert_memory_equal(digest, expected, sizeof(expected));
+	load_files_done(&files);
+	stack_done(&stack);
+
+	put("/etc/dmstack.conf.d/50-b.conf", "b linear /dev/b \n");
+	assert_int_equal(load(&stack, &files), 0);
+	load_files_digest(&files, changed);
+	assert_memory_not_equal(changed, digest, sizeof(digest));
+}
+
 int main(void)
 {
 #define load_test(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -330,6 +357,7 @@ int main(void)
 		load_test(test_old_manifest_through_a_line),
 		load_test(test_phase_of_refused_old_manifest),
 		load_test(test_environment),
+		load_test(test_digest),
 	};
 
 	return cmocka_run_group_tests_name("load", tests, NULL, NULL);
