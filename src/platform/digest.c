@@ -235,12 +235,14 @@ int digest_new(const char *alg, const struct secret *key, struct digest **ret)
 		return -ENOMEM;
 	d->alg = found;
 	d->keyed = keyed;
-	d->lanes = streq(found->name, "sha256") ? sha256_lanes() : 0;
+	int r = streq(found->name, "sha256") ? sha256_lanes(&d->lanes) : 0;
+	if (r < 0)
+		return r;
 	sha256_start_init(&d->lanes_start);
 	sha256_start_init(&d->lanes_outer);
 	if (!alloc_states(d))
 		return -ENOMEM;
-	int r = start_states(d, key);
+	r = start_states(d, key);
 	if (r < 0)
 		return r;
 	r = digest_set_prefix(d, NULL, 0);

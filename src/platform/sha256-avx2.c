@@ -42,7 +42,7 @@ TARGET static inline void transpose(__m256i v[8])
 	}
 }
 
-TARGET static inline void load(__m256i w[16], const uint8_t *const data[8], size_t offset)
+TARGET static inline void load(__m256i w[16], const uint8_t *const *data, size_t offset)
 {
 	const __m256i swap = _mm256_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3,
 		12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
@@ -85,12 +85,12 @@ TARGET static inline void round_step(__m256i s[8], unsigned t, __m256i w)
 	*h = _mm256_add_epi32(t1, _mm256_add_epi32(sum0, majority));
 }
 
-TARGET void sha256_avx2_blocks(uint32_t state[8][8], const uint8_t *const data[8], size_t n_blocks)
+TARGET void sha256_avx2_blocks(uint32_t *state, const uint8_t *const *data, size_t n_blocks)
 {
 	__m256i saved[8], s[8], w[16];
 
 	for (size_t i = 0; i < 8; i++)
-		saved[i] = _mm256_loadu_si256((const void *)state[i]);
+		saved[i] = _mm256_loadu_si256((const void *)(state + 8 * i));
 	for (size_t block = 0; block < n_blocks; block++) {
 		load(w, data, block * SHA256_BLOCK_SIZE);
 		for (size_t i = 0; i < 8; i++)
@@ -108,7 +108,7 @@ TARGET void sha256_avx2_blocks(uint32_t state[8][8], const uint8_t *const data[8
 			saved[i] = _mm256_add_epi32(saved[i], s[i]);
 	}
 	for (size_t i = 0; i < 8; i++)
-		_mm256_storeu_si256((void *)state[i], saved[i]);
+		_mm256_storeu_si256((void *)(state + 8 * i), saved[i]);
 }
 
 #endif

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * SHA-256 in sixteen lanes with AVX-512: rotation is one instruction, and so is every three-way
- * boolean function.
+ * SHA-256 with AVX-512: rotation is one instruction, and so is every three-way boolean function. A
+ * register has sixteen lanes; two streams of such registers, by turns, fill the time in which a
+ * round waits for the one before.
+ *
+ * Messages that lie 4096 bytes apart share one set of the first cache, which has room for fewer
+ * than sixteen lines. So what comes next is fetched during the rounds, two blocks of a message in a
+ * row, and put aside until all lanes have theirs:
+ *
+ *	rounds of blocks   | 0 1 | 2 3 | 4 5 | ...
+ *	blocks fetched     | 2 3 | 4 5 | 6 7 | ...
+ *	stage filled       |  1  |  0  |  1  | ...
  */
 
 #include "sha256-lanes.h"
@@ -11,6 +20,13 @@
 #include <immintrin.h>
 
 #define TARGET __attribute__((target("avx512f,avx512bw")))
+#define INLINE TARGET static inline __attribute__((always_inline)) /* for constant arguments */
+/* To clear arrays which are then filled would be most of the work for a short message. */
+#define UNCLEARED __attribute__((uninitialized))
+
+#define REGISTER_LANES 16U
+#define STREAMS_MAX    2U
+#define STAGE_BLOCKS   2U
 
 /*
  * A round waits for the one before, so what counts is how few additions come behind the two sums,
@@ -28,7 +44,7 @@
  */
 TARGET static inline void transpose(__m512i v[16])
 {
-	__m512i a[16], b[16];
+	UNCLEARED __m512i a[16], b[16];
 
 	for (size_t i = 0; i < 8; i++) {
 		a[2 * i] = _mm512_unpacklo_epi32(v[2 * i], v[2 * i + 1]);
@@ -54,14 +70,11 @@ TARGET static inline void transpose(__m512i v[16])
 	}
 }
 
-TARGET static inline void load(__m512i w[16], const uint8_t *const data[16], size_t offset)
+TARGET static inline __m512i load_line(const uint8_t *from)
 {
 	const __m512i swap = _mm512_set4_epi32(0x0c0d0e0f, 0x08090a0b, 0x04050607, 0x00010203);
 
-	for (size_t lane = 0; lane < 16; lane++)
-		w[lane] = _mm512_shuffle_epi8(
-			_mm512_loadu_si512((const void *)(data[lane] + offset)), swap);
-	transpose(w);
+	return _mm512_shuffle_epi8(_mm512_loadu_si512((const void *)from), swap);
 }
 
 /* The next word of the schedule replaces the oldest. */
@@ -103,31 +116,107 @@ TARGET static inline void round_step(__m512i s[8], unsigned t, __m512i w)
 	*h = _mm512_add_epi32(next_a, sum0);
 }
 
-TARGET void sha256_avx512_blocks(
-	uint32_t state[8][16], const uint8_t *const data[16], size_t n_blocks)
-{
-	__m512i saved[8], s[8], w[16];
+/* A line is a block of one message, as sixteen words. */
+struct stage {
+	__m512i lines[STAGE_BLOCKS][STREAMS_MAX * REGISTER_LANES];
+};
 
-	for (size_t i = 0; i < 8; i++)
-		saved[i] = _mm512_loadu_si512((const void *)state[i]);
+/* What is fetched during the rounds of one block. */
+struct fetch {
+	struct stage *to;
+	const uint8_t *const *data; /* of the first lane that is fetched */
+	size_t lane;		    /* its number */
+	size_t offsets[STAGE_BLOCKS];
+};
+
+/* Round t + i, and what is fetched meanwhile. The first sixteen take the words as they are. */
+INLINE void step(unsigned streams, const struct fetch *fetch, unsigned t, unsigned i,
+	__m512i s[STREAMS_MAX][8], __m512i w[STREAMS_MAX][16])
+{
+	const unsigned every = 4 / streams, n = (t + i) / every, lane = n / STAGE_BLOCKS;
+
+	if (i % every == 0)
+		fetch->to->lines[n % STAGE_BLOCKS][fetch->lane + lane] =
+			load_line(fetch->data[lane] + fetch->offsets[n % STAGE_BLOCKS]);
+	if (t > 0)
+		w[0][i] = schedule(w[0], i);
+	round_step(s[0], t + i, w[0][i]);
+	if (streams == 1)
+		return;
+	if (t > 0)
+		w[1][i] = schedule(w[1], i);
+	round_step(s[1], t + i, w[1][i]);
+}
+
+INLINE void run_rounds(unsigned streams, const struct fetch fetch, __m512i s[STREAMS_MAX][8],
+	__m512i w[STREAMS_MAX][16])
+{
+#pragma GCC unroll 16
+	for (unsigned i = 0; i < 16; i++)
+		step(streams, &fetch, 0, i, s, w);
+	for (unsigned t = 16; t < 64; t += 16)
+#pragma GCC unroll 16
+		for (unsigned i = 0; i < 16; i++)
+			step(streams, &fetch, t, i, s, w);
+}
+
+/* Behind the end there is nothing to fetch, but a branch would cost more than a load. */
+INLINE struct fetch fetch_plan(struct stage stages[2], const uint8_t *const *data, size_t lanes,
+	size_t block, size_t n_blocks)
+{
+	size_t first = (block / STAGE_BLOCKS + 1) * STAGE_BLOCKS;
+	size_t lane = block % STAGE_BLOCKS * (lanes / STAGE_BLOCKS);
+	struct fetch fetch = {
+		.to = &stages[first / STAGE_BLOCKS % 2],
+		.data = data + lane,
+		.lane = lane,
+	};
+
+	for (size_t i = 0; i < STAGE_BLOCKS; i++)
+		fetch.offsets[i] = MIN(first + i, n_blocks - 1) * SHA256_BLOCK_SIZE;
+	return fetch;
+}
+
+INLINE void compress(unsigned streams, uint32_t *state, const uint8_t *const *data, size_t n_blocks)
+{
+	UNCLEARED __m512i saved[STREAMS_MAX][8], s[STREAMS_MAX][8], w[STREAMS_MAX][16];
+	UNCLEARED struct stage stages[2];
+	size_t lanes = streams * REGISTER_LANES;
+
+	for (size_t i = 0; i < STAGE_BLOCKS && i < n_blocks; i++)
+		for (size_t lane = 0; lane < lanes; lane++)
+			stages[0].lines[i][lane] = load_line(data[lane] + i * SHA256_BLOCK_SIZE);
+	for (size_t k = 0; k < streams; k++)
+		for (size_t i = 0; i < 8; i++)
+			saved[k][i] = _mm512_loadu_si512(state + i * lanes + k * REGISTER_LANES);
 	for (size_t block = 0; block < n_blocks; block++) {
-		load(w, data, block * SHA256_BLOCK_SIZE);
-		for (size_t i = 0; i < 8; i++)
-			s[i] = saved[i];
-#pragma GCC unroll 16
-		for (unsigned t = 0; t < 16; t++)
-			round_step(s, t, w[t]);
-		for (unsigned t = 16; t < 64; t += 16)
-#pragma GCC unroll 16
-			for (unsigned i = 0; i < 16; i++) {
-				w[i] = schedule(w, i);
-				round_step(s, t + i, w[i]);
-			}
-		for (size_t i = 0; i < 8; i++)
-			saved[i] = _mm512_add_epi32(saved[i], s[i]);
+		const __m512i *lines = stages[block / STAGE_BLOCKS % 2].lines[block % STAGE_BLOCKS];
+
+		for (size_t k = 0; k < streams; k++) {
+			for (size_t i = 0; i < 16; i++)
+				w[k][i] = lines[k * REGISTER_LANES + i];
+			transpose(w[k]);
+			for (size_t i = 0; i < 8; i++)
+				s[k][i] = saved[k][i];
+		}
+		run_rounds(streams, fetch_plan(stages, data, lanes, block, n_blocks), s, w);
+		for (size_t k = 0; k < streams; k++)
+			for (size_t i = 0; i < 8; i++)
+				saved[k][i] = _mm512_add_epi32(saved[k][i], s[k][i]);
 	}
-	for (size_t i = 0; i < 8; i++)
-		_mm512_storeu_si512((void *)state[i], saved[i]);
+	for (size_t k = 0; k < streams; k++)
+		for (size_t i = 0; i < 8; i++)
+			_mm512_storeu_si512(state + i * lanes + k * REGISTER_LANES, saved[k][i]);
+}
+
+TARGET void sha256_avx512_blocks(uint32_t *state, const uint8_t *const *data, size_t n_blocks)
+{
+	compress(1, state, data, n_blocks);
+}
+
+TARGET void sha256_avx512_pair_blocks(uint32_t *state, const uint8_t *const *data, size_t n_blocks)
+{
+	compress(2, state, data, n_blocks);
 }
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "sha256-lanes.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
@@ -132,39 +134,97 @@ void sha256_start_block(struct sha256_start *start, const uint8_t block[SHA256_B
 	wipe(s, sizeof(s));
 }
 
-bool sha256_lanes_usable(unsigned lanes)
+static bool has_avx512(void)
 {
 #if defined(__x86_64__)
-	if (lanes == 16)
-		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
-	if (lanes == 8)
-		return __builtin_cpu_supports("avx2");
-#endif
-	return false;
-}
-
-/* libcrypto's SHA-NI loop is faster than eight lanes, which GCC 12 cannot be asked about. */
-static bool cpu_has_sha(void)
-{
-#if defined(__x86_64__)
-	unsigned a = 7, b = 0, c = 0, d;
-
-	__asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-	return b & 1U << 29;
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
 #else
 	return false;
 #endif
 }
 
-unsigned sha256_lanes(void)
+static bool has_avx2(void)
 {
-	if (sha256_lanes_usable(16))
-		return 16;
-	return sha256_lanes_usable(8) && !cpu_has_sha() ? 8 : 0;
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("avx2");
+#else
+	return false;
+#endif
 }
 
-/* Up to 16 messages on their way. Lanes that are not used do the work of the first again. */
+/* GCC 12 cannot be asked about the SHA extensions. */
+static bool has_sha(void)
+{
+#if defined(__x86_64__)
+	unsigned a = 7, b = 0, c = 0, d;
+
+	__asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return b & 1U << 29 && __builtin_cpu_supports("sse4.1");
+#else
+	return false;
+#endif
+}
+
+static bool has_libcrypto(void)
+{
+	return true;
+}
+
+struct path {
+	const char *name;
+	unsigned lanes;
+	bool (*usable)(void);
+	void (*blocks)(uint32_t *state, const uint8_t *const *data, size_t n_blocks);
+};
+
+#if defined(__x86_64__)
+#define BLOCKS(loop) loop
+#else
+#define BLOCKS(loop) NULL
+#endif
+
+/* The fastest first. libcrypto uses the SHA extensions too, for one message at a time. */
+static const struct path paths[] = {
+	{ "avx512", 32, has_avx512, BLOCKS(sha256_avx512_pair_blocks) },
+	{ "sha-ni", 2, has_sha, BLOCKS(sha256_ni_blocks) },
+	{ "avx2", 8, has_avx2, BLOCKS(sha256_avx2_blocks) },
+	{ "libcrypto", 0, has_libcrypto, NULL },
+};
+
+/* For the last of many messages. */
+static const struct path half_path = { "avx512", 16, has_avx512, BLOCKS(sha256_avx512_blocks) };
+
+static const struct path *find_path(unsigned lanes)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		if (paths[i].lanes == lanes)
+			return &paths[i];
+	return NULL;
+}
+
+bool sha256_lanes_usable(unsigned lanes)
+{
+	const struct path *path = find_path(lanes);
+
+	return path && path->usable();
+}
+
+int sha256_lanes(unsigned *ret)
+{
+	const char *wanted = secure_getenv("DMSTACK_SHA256");
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		if ((wanted && !streq(paths[i].name, wanted)) || !paths[i].usable())
+			continue;
+		*ret = paths[i].lanes;
+		return 0;
+	}
+	return -EOPNOTSUPP;
+}
+
+/* Messages on their way. Lanes that are not used do the work of the first again. */
 struct batch {
+	const struct path *path;
 	unsigned lanes;
 	uint32_t state[8 * SHA256_LANES_MAX]; /* [word][lane] */
 	uint8_t ends[SHA256_LANES_MAX][FIRST_MAX];
@@ -173,12 +233,7 @@ struct batch {
 
 static void batch_blocks(struct batch *b, size_t n_blocks)
 {
-#if defined(__x86_64__)
-	if (b->lanes == 16)
-		sha256_avx512_blocks((uint32_t(*)[16])b->state, b->from, n_blocks);
-	else
-		sha256_avx2_blocks((uint32_t(*)[8])b->state, b->from, n_blocks);
-#endif
+	b->path->blocks(b->state, b->from, n_blocks);
 }
 
 /* Hashes the blocks that begin before the data, and returns how much data they took. */
@@ -245,17 +300,18 @@ static void batch_run(struct batch *b, const struct sha256_start *start,
 void sha256_lanes_run(unsigned lanes, const struct sha256_start *start,
 	const struct sha256_messages *m, uint8_t *ret, size_t ret_stride)
 {
+	const struct path *path = find_path(lanes);
 	struct batch b;
 
-	b.lanes = lanes;
-	for (size_t index = 0; index < m->n; index += lanes) {
-		size_t n = MIN(m->n - index, (size_t)lanes);
-
+	for (size_t index = 0, n; index < m->n; index += n) {
+		b.path = lanes == 32 && m->n - index <= half_path.lanes ? &half_path : path;
+		b.lanes = b.path->lanes;
+		n = MIN(m->n - index, (size_t)b.lanes);
 		batch_run(&b, start, m, index, n);
 		for (size_t lane = 0; lane < n; lane++)
 			for (size_t word = 0; word < 8; word++)
 				put_be32(ret + (index + lane) * ret_stride + 4 * word,
-					b.state[word * lanes + lane]);
+					b.state[word * b.lanes + lane]);
 	}
 	/* With a key in the start, states could be used to forge tags. */
 	wipe(b.state, sizeof(b.state));

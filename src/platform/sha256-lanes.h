@@ -4,15 +4,15 @@
 /*
  * SHA-256 (FIPS 180-4) of many messages of one length side by side, a message in each lane of the
  * vector registers. Hash trees and integrity tags are made of nothing else. Which path runs is
- * decided by the CPU; where no vector path beats libcrypto, sha256_lanes() is 0 and the caller
- * uses libcrypto.
+ * decided by the CPU; where no path beats libcrypto, sha256_lanes() is 0 and the caller uses
+ * libcrypto.
  */
 
 #include "macro.h"
 
 #define SHA256_SIZE	  32 /* bytes of a digest */
 #define SHA256_BLOCK_SIZE 64 /* bytes that a compression takes */
-#define SHA256_LANES_MAX  16
+#define SHA256_LANES_MAX  32
 
 /* What precedes all messages: whole blocks as a state, the rest as bytes. */
 struct sha256_start {
@@ -31,8 +31,12 @@ struct sha256_messages {
 	size_t n;
 };
 
-/* Messages that are hashed at once on this CPU: 16, 8, or 0 if libcrypto is the better choice. */
-_pure_ unsigned sha256_lanes(void);
+/*
+ * Messages that are hashed at once: 32 (AVX-512), 2 (the SHA extensions), 8 (AVX2), or 0, if
+ * libcrypto is the better choice. $DMSTACK_SHA256 takes another path: avx512, sha-ni, avx2 or
+ * libcrypto. -EOPNOTSUPP: that names none that this CPU can run.
+ */
+int sha256_lanes(unsigned *ret) _must_check_;
 
 /* The state before any byte. */
 void sha256_start_init(struct sha256_start *start);
@@ -40,8 +44,8 @@ void sha256_start_init(struct sha256_start *start);
 void sha256_start_block(struct sha256_start *start, const uint8_t block[SHA256_BLOCK_SIZE]);
 
 /*
- * Writes the digest of message i to ret + i * ret_stride. lanes is 16 or 8, and the CPU must have
- * what it takes: sha256_lanes_usable(). Nothing is allocated.
+ * Writes the digest of message i to ret + i * ret_stride. lanes is one of the above but 0, and the
+ * CPU must have what it takes: sha256_lanes_usable(). Nothing is allocated.
  */
 void sha256_lanes_run(unsigned lanes, const struct sha256_start *start,
 	const struct sha256_messages *messages, uint8_t *ret, size_t ret_stride);
@@ -49,10 +53,12 @@ void sha256_lanes_run(unsigned lanes, const struct sha256_start *start,
 _pure_ bool sha256_lanes_usable(unsigned lanes);
 
 /*
- * The compression loops: n_blocks of 64 bytes from each pointer, into state[word][lane].
- * One file each, compiled for its instruction set.
+ * The compression loops: n_blocks of 64 bytes from each pointer, into the states, which lie as
+ * [word][lane]. One file for each instruction set.
  */
-void sha256_avx512_blocks(uint32_t state[8][16], const uint8_t *const data[16], size_t n_blocks);
-void sha256_avx2_blocks(uint32_t state[8][8], const uint8_t *const data[8], size_t n_blocks);
+void sha256_avx512_pair_blocks(uint32_t *state, const uint8_t *const *data, size_t n_blocks);
+void sha256_avx512_blocks(uint32_t *state, const uint8_t *const *data, size_t n_blocks);
+void sha256_avx2_blocks(uint32_t *state, const uint8_t *const *data, size_t n_blocks);
+void sha256_ni_blocks(uint32_t *state, const uint8_t *const *data, size_t n_blocks);
 
 extern const uint32_t sha256_constants[64];

@@ -4,6 +4,7 @@
 
 import hmac
 import os
+import re
 
 import stackcase
 
@@ -27,6 +28,21 @@ class Reproducible(stackcase.StackCase):
 
     def test_threads(self):
         images = [self.build(n, "--seed", stackcase.SEED, "--threads", n) for n in (1, 2, 3, 8)]
+        for other in images[1:]:
+            self.assertEqual(other, images[0])
+
+    def test_instruction_sets(self):
+        """Every path of SHA-256 that this CPU has, on one thread and on two."""
+        with open("/proc/cpuinfo", encoding="utf-8") as f:
+            flags = set(re.search(r"^flags\s*:(.*)$", f.read() + "\nflags:", re.M)[1].split())
+        needs = {"avx512": {"avx512f", "avx512bw"}, "sha-ni": {"sha_ni", "sse4_1"},
+                 "avx2": {"avx2"}, "libcrypto": set()}
+        images = []
+        for path in (name for name, needed in needs.items() if needed <= flags):
+            for threads in (1, 2):
+                images.append(self.build(len(images), "--seed", stackcase.SEED, "--threads",
+                                         threads, env=dict(os.environ, DMSTACK_SHA256=path)))
+        self.assertGreaterEqual(len(images), 2)
         for other in images[1:]:
             self.assertEqual(other, images[0])
 

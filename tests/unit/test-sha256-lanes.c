@@ -6,6 +6,8 @@
 
 #include "test.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,12 +74,17 @@ static void check_lanes(unsigned lanes)
 						      });
 }
 
-static void test_16_lanes(void **state)
+static void test_avx512(void **state)
 {
-	check_lanes(16);
+	check_lanes(32);
 }
 
-static void test_8_lanes(void **state)
+static void test_sha_ni(void **state)
+{
+	check_lanes(2);
+}
+
+static void test_avx2(void **state)
 {
 	check_lanes(8);
 }
@@ -85,11 +92,13 @@ static void test_8_lanes(void **state)
 static void test_start_block(void **state)
 {
 	_cleanup_free_ uint8_t *data = make_data();
-	unsigned lanes = sha256_lanes_usable(16) ? 16 : 8;
 	struct sha256_start start;
 	uint8_t got[SHA256_SIZE], expected[SHA256_SIZE];
+	unsigned lanes;
 
-	if (!sha256_lanes_usable(lanes))
+	assert_int_equal(unsetenv("DMSTACK_SHA256"), 0);
+	assert_int_equal(sha256_lanes(&lanes), 0);
+	if (lanes == 0)
 		test_skip("this CPU does not have the instructions");
 	sha256_start_init(&start);
 	sha256_start_block(&start, data);
@@ -105,6 +114,31 @@ static void test_start_block(void **state)
 	assert_int_equal(
 		EVP_Digest(data, SHA256_BLOCK_SIZE + 512, expected, NULL, EVP_sha256(), NULL), 1);
 	assert_memory_equal(got, expected, SHA256_SIZE);
+}
+
+static void test_choice(void **state)
+{
+	static const struct {
+		const char *name;
+		unsigned lanes;
+	} paths[] = { { "avx512", 32 }, { "sha-ni", 2 }, { "avx2", 8 }, { "libcrypto", 0 } };
+	unsigned best = UINT_MAX, lanes;
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		bool usable = sha256_lanes_usable(paths[i].lanes);
+
+		assert_int_equal(setenv("DMSTACK_SHA256", paths[i].name, 1), 0);
+		assert_int_equal(sha256_lanes(&lanes), usable ? 0 : -EOPNOTSUPP);
+		if (usable)
+			assert_int_equal(lanes, paths[i].lanes);
+		if (usable && best == UINT_MAX)
+			best = lanes;
+	}
+	assert_int_equal(setenv("DMSTACK_SHA256", "md5", 1), 0);
+	assert_int_equal(sha256_lanes(&lanes), -EOPNOTSUPP);
+	assert_int_equal(unsetenv("DMSTACK_SHA256"), 0);
+	assert_int_equal(sha256_lanes(&lanes), 0);
+	assert_int_equal(lanes, best);
 }
 
 static void check_digest_blocks(const char *alg, bool keyed, size_t prefix, size_t n)
@@ -159,8 +193,10 @@ static void test_digest_blocks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_16_lanes),
-		cmocka_unit_test(test_8_lanes),
+		cmocka_unit_test(test_avx512),
+		cmocka_unit_test(test_sha_ni),
+		cmocka_unit_test(test_avx2),
+		cmocka_unit_test(test_choice),
 		cmocka_unit_test(test_start_block),
 		cmocka_unit_test(test_digest_blocks),
 	};
