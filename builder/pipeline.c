@@ -17,7 +17,7 @@
 /* Zero stretches at least this long are written as zeros, so that they can stay holes. */
 #define ZERO_GRANULE 65536U
 /* Holes are taken in longer steps. */
-#define HOLE_CHUNKS 16U
+#define HOLE_CHUNKS 64U
 
 struct job {
 	const struct pipeline *pipeline;

@@ -17,7 +17,7 @@
 #include "macro.h"
 
 /* What a caller hands over at once in the good case. Longer ranges are allowed. */
-#define VDEV_CHUNK_SIZE (1U << 20)
+#define VDEV_CHUNK_SIZE (1U << 18)
 
 struct vdev;
 
