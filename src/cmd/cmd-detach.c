@@ -10,6 +10,7 @@
 #include "config.h"
 #include "dm.h"
 #include "run.h"
+#include "strset.h"
 #include "verbs.h"
 
 struct detach_opts {
@@ -21,41 +22,11 @@ static const struct option_def options[] = {
 		"also what the layer stands on, from the top down" },
 };
 
-/* Names in the order in which they are to be removed. */
-struct names {
-	char **items;
-	size_t n;
-};
-
-static void names_done(struct names *names)
-{
-	for (size_t i = 0; i < names->n; i++)
-		free(names->items[i]);
-	free(names->items);
-}
-
-static int names_add(struct names *names, const char *name)
-{
-	char **items, *copy;
-
-	for (size_t i = 0; i < names->n; i++)
-		if (streq(names->items[i], name))
-			return 0;
-	items = reallocarray(names->items, names->n + 1, sizeof(*items));
-	if (!items)
-		return -ENOMEM;
-	names->items = items;
-	copy = strdup(name);
-	if (!copy)
-		return -ENOMEM;
-	names->items[names->n++] = copy;
-	return 0;
-}
-
 /*
- * What the configuration says. That it cannot be read, or does not have the layer, does not matter.
+ * Names in the order in which they are to be removed: first what the configuration says. That it
+ * cannot be read, or does not have the layer, does not matter.
  */
-static int add_configured(struct names *names, const char *name)
+static int add_configured(struct strset *names, const char *name)
 {
 	_cleanup_(stack_done) struct stack stack = {};
 	_cleanup_free_ struct layer **order = NULL;
@@ -73,7 +44,7 @@ static int add_configured(struct names *names, const char *name)
 	if (r < 0)
 		return r;
 	while (n > 0) {
-		r = names_add(names, order[--n]->name);
+		r = strset_add(names, order[--n]->name);
 		if (r < 0)
 			return r;
 	}
@@ -89,7 +60,7 @@ static const struct mapping_info *list_find(const struct mapping_list *list, dev
 }
 
 /* What is really below; names grows while it is walked, and no name enters it twice. */
-static int add_live(struct names *names, struct diag *diag)
+static int add_live(struct strset *names, struct diag *diag)
 {
 	_cleanup_(mapping_list_done) struct mapping_list list = {};
 	int r;
@@ -107,7 +78,7 @@ static int add_live(struct names *names, struct diag *diag)
 		for (size_t j = 0; j < n; j++) {
 			const struct mapping_info *below = list_find(&list, deps[j]);
 
-			r = below ? names_add(names, below->name) : 0;
+			r = below ? strset_add(names, below->name) : 0;
 			if (r < 0)
 				return r;
 		}
@@ -117,10 +88,10 @@ static int add_live(struct names *names, struct diag *diag)
 
 static int detach_stack(const char *top, struct diag *diag)
 {
-	_cleanup_(names_done) struct names names = {};
+	_cleanup_(strset_done) struct strset names = {};
 	int r;
 
-	r = names_add(&names, top);
+	r = strset_add(&names, top);
 	if (r >= 0)
 		r = add_configured(&names, top);
 	if (r >= 0)
