@@ -96,7 +96,7 @@ _dmstack() {
 		_describe -t options option options -S ''
 	elif [[ $program == *dmstack-build ]]; then
 		[[ $verb == create ]] || _files
-	elif [[ $verb != (list|check) ]]; then
+	elif [[ $verb != (list|check|initrd-closure) ]]; then
 		compadd -- ${${${(f)"$($program list 2>/dev/null)"}[2,-1]}%% *}
 	fi
 }

@@ -125,23 +125,13 @@ static bool in_initrd(void)
 	return access("/etc/initrd-release", F_OK) == 0;
 }
 
-/* True if the device on the kernel command line is that mapping. */
-static bool names_layer(const char *device, const struct layer *layer)
-{
-	const char *name = device ? startswith(device, "/dev/mapper/") : NULL;
-
-	return name && streq(name, layer->name);
-}
-
 /* Who carries root or /usr is attached in the initrd, without being told so layer by layer. */
 static void mark_initrd(struct generator *g)
 {
 	for (size_t i = 0; i < g->stack.n_layers; i++) {
 		struct layer *layer = g->stack.layers[i];
-		const char *where = layer->mount ? layer->mount->where : NULL;
 
-		if ((where && (streq(where, "/") || streq(where, "/usr"))) ||
-			names_layer(g->cmdline.root, layer) || names_layer(g->cmdline.usr, layer))
+		if (cmdline_needs_layer(&g->cmdline, layer))
 			layer->common.initrd = true;
 	}
 }

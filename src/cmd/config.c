@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "cmdline.h"
-#include "load.h"
 #include "parse.h"
 
 struct report {
@@ -67,6 +66,13 @@ static int apply_cmdline(struct stack *stack, struct report *report)
 
 int config_load(const char *root, enum log_level level, struct stack *ret, size_t *ret_errors)
 {
+	return config_load_files(root, level, ret, ret_errors, NULL);
+}
+
+int config_load_files(const char *root, enum log_level level, struct stack *ret, size_t *ret_errors,
+	struct load_files *ret_files)
+{
+	_cleanup_(load_files_done) struct load_files files = {};
 	_cleanup_(stack_done) struct stack stack = {};
 	struct report report = { .level = level };
 	const struct load_request request = {
@@ -76,7 +82,7 @@ int config_load(const char *root, enum log_level level, struct stack *ret, size_
 	};
 	int r;
 
-	r = load_stack(&request, &stack, NULL);
+	r = load_stack(&request, &stack, &files);
 	if (r < 0)
 		return r;
 	if (!root) {
@@ -91,6 +97,10 @@ int config_load(const char *root, enum log_level level, struct stack *ret, size_
 		if (stack.layers[i]->broken)
 			report_diag(&report, &stack.layers[i]->error);
 
+	if (ret_files) {
+		*ret_files = files;
+		files = (struct load_files){};
+	}
 	*ret = stack;
 	stack = (struct stack){};
 	*ret_errors = report.n;

@@ -5,6 +5,7 @@
  * The configuration as every verb sees it: all files, the kernel command line, and the graph.
  */
 
+#include "load.h"
 #include "log.h"
 #include "stack.h"
 
@@ -14,6 +15,9 @@
  */
 int config_load(
 	const char *root, enum log_level level, struct stack *ret, size_t *ret_errors) _must_check_;
+/* The same, and which files were read; ret_files may be NULL. */
+int config_load_files(const char *root, enum log_level level, struct stack *ret, size_t *ret_errors,
+	struct load_files *ret_files) _must_check_;
 /* The layer of that name, or -ENOENT and a diag. It may be broken. */
 int config_find(const struct stack *stack, const char *name, struct layer **ret,
 	struct diag *diag) _must_check_;

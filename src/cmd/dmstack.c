@@ -14,6 +14,7 @@ static const struct verb *const verbs[] = {
 	&verb_list,
 	&verb_check,
 	&verb_import,
+	&verb_initrd_closure,
 };
 
 static const struct program program = {

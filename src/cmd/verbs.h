@@ -14,3 +14,4 @@ extern const struct verb verb_status;
 extern const struct verb verb_list;
 extern const struct verb verb_check;
 extern const struct verb verb_import;
+extern const struct verb verb_initrd_closure;

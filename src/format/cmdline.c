@@ -35,6 +35,7 @@ void cmdline_done(struct cmdline *cmdline)
 	free(cmdline->stacks);
 	free(cmdline->root);
 	free(cmdline->usr);
+	free(cmdline->resume);
 	*cmdline = (struct cmdline){};
 }
 
@@ -191,9 +192,12 @@ static int parse_foreign_word(struct cmdline *c, const char *word)
 {
 	const char *root = startswith(word, "root=");
 	const char *usr = startswith(word, "mount.usr=");
+	const char *resume = startswith(word, "resume=");
 
 	if (root)
 		return set_text(&c->root, root);
+	if (resume)
+		return set_text(&c->resume, resume);
 	return usr ? set_text(&c->usr, usr) : 0;
 }
 
@@ -265,6 +269,23 @@ int cmdline_read(bool in_initrd, struct cmdline *ret, struct diag *diag)
 		return diag_set(diag, r, "%s", strerror(-r));
 	}
 	return cmdline_parse(text, in_initrd, ret, diag);
+}
+
+/* True if the device on the kernel command line is that mapping. */
+static bool names_layer(const char *device, const struct layer *layer)
+{
+	const char *name = device ? startswith(device, "/dev/mapper/") : NULL;
+
+	return name && streq(name, layer->name);
+}
+
+bool cmdline_needs_layer(const struct cmdline *cmdline, const struct layer *layer)
+{
+	const char *where = layer->mount ? layer->mount->where : NULL;
+
+	return layer->common.initrd || (where && (streq(where, "/") || streq(where, "/usr"))) ||
+	       names_layer(cmdline->root, layer) || names_layer(cmdline->usr, layer) ||
+	       names_layer(cmdline->resume, layer);
 }
 
 /* The layer whose device in *role is physical, from the named one downwards. */

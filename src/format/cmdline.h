@@ -32,8 +32,9 @@ struct cmdline {
 	char **stacks;
 	size_t n_stacks;
 	/* Words of systemd's that tell where root and /usr are; the last of each counts. */
-	char *root; /* root=, as given; NULL: not there */
-	char *usr;  /* mount.usr= */
+	char *root;   /* root=, as given; NULL: not there */
+	char *usr;    /* mount.usr= */
+	char *resume; /* resume= */
 };
 
 void cmdline_done(struct cmdline *cmdline);
@@ -51,6 +52,12 @@ int cmdline_parse(
  * -errno of the file.
  */
 int cmdline_read(bool in_initrd, struct cmdline *ret, struct diag *diag) _must_check_;
+
+/*
+ * True if the initrd has to attach the layer: it is told so, or root or /usr are on it, or what a
+ * hibernated system resumes from. What it stands on is another matter.
+ */
+bool cmdline_needs_layer(const struct cmdline *cmdline, const struct layer *layer);
 
 /*
  * Changes the layers accordingly, before stack_link(). A device is set at the physical end of the

@@ -263,6 +263,22 @@ static void crypt_table(const struct layer *layer, struct dmtable *t)
 	dmtable_end_options(t, false);
 }
 
+static void crypt_algorithms(const struct layer *layer, struct buf *buf)
+{
+	struct cipher_spec cipher;
+	struct aead_spec aead;
+
+	if (crypt_layer_aead(layer, &aead, NULL) >= 0)
+		buf_printf(buf, " %s", aead.algorithm);
+	if (cipher_spec_parse(crypt_fields(layer)->cipher, &cipher, NULL) < 0)
+		return;
+	buf_printf(buf, " %s", cipher.algorithm);
+	if (cipher.iv == CIPHER_IV_ESSIV)
+		buf_printf(buf, " essiv(%s,%s)", cipher.algorithm, cipher.iv_opts);
+	if (cipher.iv == CIPHER_IV_EBOIV)
+		buf_printf(buf, " ecb(%s)", cipher.cipher);
+}
+
 const struct layer_type layer_type_crypt = {
 	.name = "crypt",
 	.dm_target = "crypt",
@@ -284,5 +300,6 @@ const struct layer_type layer_type_crypt = {
 	.length = crypt_length,
 	.below = crypt_below,
 	.block_size = crypt_block_size,
+	.algorithms = crypt_algorithms,
 	.table = crypt_table,
 };

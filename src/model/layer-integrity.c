@@ -405,6 +405,20 @@ static void integrity_table(const struct layer *layer, struct dmtable *t)
 	dmtable_end_options(t, true);
 }
 
+static void integrity_algorithms(const struct layer *layer, struct buf *buf)
+{
+	const struct integrity_fields *f = integrity_fields(layer);
+	const struct hash_alg *alg = hash_alg_find(f->algorithm);
+	char name[96];
+
+	if (alg)
+		buf_printf(buf, " %s", alg->kernel);
+	if (f->journal_integrity)
+		buf_printf(buf, " %s", cipher_kernel_name(f->journal_integrity, name));
+	if (f->journal_crypt)
+		buf_printf(buf, " %s", cipher_kernel_name(f->journal_crypt, name));
+}
+
 const struct layer_type layer_type_integrity = {
 	.name = "integrity",
 	.dm_target = "integrity",
@@ -427,5 +441,6 @@ const struct layer_type layer_type_integrity = {
 	.length = integrity_length,
 	.below = integrity_below,
 	.block_size = integrity_block_size,
+	.algorithms = integrity_algorithms,
 	.table = integrity_table,
 };

@@ -332,6 +332,12 @@ static const struct luks2 *luks_keyslots(const struct layer *layer)
 	return luks_fields(layer)->header;
 }
 
+/* What the configuration says, or the default; a header may yet say otherwise. */
+static void luks_algorithms(const struct layer *layer, struct buf *buf)
+{
+	layer_type_crypt.algorithms(layer, buf);
+}
+
 static void luks_table(const struct layer *layer, struct dmtable *t)
 {
 	if (luks_fields(layer)->header) {
@@ -372,6 +378,7 @@ const struct layer_type layer_type_luks = {
 	.length = luks_length,
 	.below = luks_below,
 	.block_size = luks_block_size,
+	.algorithms = luks_algorithms,
 	.table = luks_table,
 	.done = luks_done,
 };

@@ -457,6 +457,11 @@ static void verity_table(const struct layer *layer, struct dmtable *t)
 	dmtable_end_options(t, false);
 }
 
+static void verity_algorithms(const struct layer *layer, struct buf *buf)
+{
+	buf_printf(buf, " %s", hash_alg_find(verity_fields(layer)->hash)->kernel);
+}
+
 const struct layer_type layer_type_verity = {
 	.name = "verity",
 	.dm_target = "verity",
@@ -479,5 +484,6 @@ const struct layer_type layer_type_verity = {
 	.length = verity_length,
 	.below = verity_below,
 	.block_size = verity_block_size,
+	.algorithms = verity_algorithms,
 	.table = verity_table,
 };

@@ -136,6 +136,11 @@ struct layer_type {
 		uint64_t ret_below[LAYER_ROLES_MAX], struct diag *diag);
 	/* The logical block size in bytes that the mapping has; data below has at least that. */
 	uint32_t (*block_size)(const struct layer *layer);
+	/*
+	 * Appends what the kernel computes with, as its crypto API calls it: "xts(aes)", "hmac(sha256)"
+	 * and the like, each with a blank in front. NULL: nothing.
+	 */
+	void (*algorithms)(const struct layer *layer, struct buf *buf);
 	/* Appends the target's words. t->length_sectors is set by the caller. */
 	void (*table)(const struct layer *layer, struct dmtable *t);
 	/* Frees what params own beyond the fields. */

@@ -48,7 +48,7 @@ def tree(folder, conf=CONF):
 def help_and_version(folder):
     """--help and --version succeed, and help names every verb"""
     out = run("--help").stdout
-    for verb in ("attach", "detach", "plan", "status", "list", "check"):
+    for verb in ("attach", "detach", "plan", "status", "list", "check", "initrd-closure"):
         assert f"\n  {verb} " in out, verb
         text = run(verb, "--help").stdout
         assert text.startswith(f"dmstack {verb} [OPTION...]"), text
