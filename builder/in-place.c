@@ -20,7 +20,8 @@ static bool keeps_data(const struct layer *layer)
 	if (layer->type == &layer_type_linear)
 		return linear_fields(layer)->offset == 0;
 	if (layer->type == &layer_type_verity)
-		return layer_device(layer, "hash");
+		return layer_device(layer, "hash") &&
+		       (!layer_device(layer, "fec") || verity_fec_role(layer) != 0);
 	if (layer->type == &layer_type_integrity)
 		return layer_device(layer, "meta");
 	return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Takes --layer apart. What the options mean is the layer type's business, except the three words
- * that count only while an image is created: name=, ROLE=new and ROLE=data.
+ * Takes --layer apart. What the options mean is the layer type's business, except the four words
+ * that count only while an image is created: name=, ROLE=new, ROLE=data and ROLE=hash.
  */
 
 #include <string.h>
@@ -32,6 +32,10 @@ static bool spec_place_role(struct layer_spec *spec, const char *option)
 		}
 		if (streq(value, "=data")) {
 			spec->inside |= 1U << i;
+			return true;
+		}
+		if (streq(value, "=hash") && layer_type_find_role(spec->type, "hash") > 0) {
+			spec->beside |= 1U << i;
 			return true;
 		}
 	}

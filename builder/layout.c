@@ -28,6 +28,33 @@ uint32_t layout_block_size(const struct recipe *recipe, size_t index)
 	return size;
 }
 
+/* Where the parity is not alone on its device, it is behind what else is there. */
+static int verity_place_parity(struct layer *layer, struct diag *diag)
+{
+	struct verity_fields *f = verity_fields(layer);
+	struct verity_tree tree;
+	uint64_t least;
+	int r;
+
+	if (!layer_device(layer, "fec"))
+		return 0;
+	r = verity_layer_tree(layer, &tree, diag);
+	if (r < 0)
+		return r;
+	least = verity_fec_least_offset(layer, &tree);
+	if (least == 0)
+		return 0;
+	if (!layer_is_set(layer, "fec-offset")) {
+		f->fec_offset = least;
+		layer_mark_set(layer, "fec-offset");
+	}
+	return f->fec_offset < least
+		       ? diag_set(diag, -EINVAL,
+				 "fec-offset: %ju is within data or tree, which end at byte %ju",
+				 (uintmax_t)f->fec_offset, (uintmax_t)least)
+		       : 0;
+}
+
 /* A tree covers what it is told to, and behind the data lies whatever does not overlap. */
 static int verity_prepare(struct layer *layer, uint64_t *sectors, struct diag *diag)
 {
@@ -55,12 +82,12 @@ static int verity_prepare(struct layer *layer, uint64_t *sectors, struct diag *d
 			"hash-offset: %ju is within the data, which has %ju "
 			"bytes",
 			(uintmax_t)f->hash_offset, (uintmax_t)bytes);
-	return 0;
+	return verity_place_parity(layer, diag);
 }
 
 /*
- * The parity covers data and tree, and not what rounding up leaves behind them on the device. And
- * a single data block without a superblock needs no hash device, but the table names one.
+ * The parity covers data and tree, and not what rounding up leaves behind them on the device; but
+ * all up to itself where it is on that device. And a single data block without a superblock needs no hash device, but the table names one.
  */
 static int verity_complete(struct layer *layer, uint64_t below[LAYER_ROLES_MAX], struct diag *diag)
 {
@@ -76,6 +103,9 @@ static int verity_complete(struct layer *layer, uint64_t below[LAYER_ROLES_MAX],
 	if (r < 0)
 		return r;
 	f->fec_blocks = f->data_blocks + tree.tree_blocks;
+	if (verity_fec_is_behind_tree(layer))
+		f->fec_blocks =
+			f->data_blocks + f->fec_offset / f->data_block_size - tree.start_block;
 	layer_mark_set(layer, "fec-blocks");
 	return 0;
 }
@@ -299,7 +329,8 @@ void layout_print(const struct layout *layout, const struct recipe *recipe, stru
 		buf_printf(buf, "%-*s %-10s %16ju %16ju\n", width, recipe->layers[i]->name,
 			recipe->layers[i]->type->name, (uintmax_t)(layout->wanted[i] * SECTOR_SIZE),
 			(uintmax_t)(layout->length[i] * SECTOR_SIZE));
-	buf_printf(buf, "%-*s %-10s %16s %16s  %s\n", width, "IMAGE", "ROLE", "", "BYTES", "DEVICE");
+	buf_printf(
+		buf, "%-*s %-10s %16s %16s  %s\n", width, "IMAGE", "ROLE", "", "BYTES", "DEVICE");
 	for (size_t i = 0; i < layout->n_artifacts; i++) {
 		const struct artifact *a = &layout->artifacts[i];
 		const struct layer *layer = recipe->layers[a->layer];

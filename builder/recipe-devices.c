@@ -79,6 +79,17 @@ static int draft_set_partlabel(
 	return layer_set_device(draft->layers[index], role, text.data, diag);
 }
 
+int draft_share_device(
+	struct layer *layer, const char *role, const struct layer_device *device, struct diag *diag)
+{
+	_cleanup_(buf_done) struct buf text = {};
+
+	devref_print(&device->ref, &text);
+	if (buf_error(&text) < 0)
+		return -ENOMEM;
+	return layer_set_device(layer, role, buf_str(&text), diag);
+}
+
 /* Whether the role has a device of its own although none was named. */
 static bool role_is_own(const struct draft *draft, size_t index, size_t role)
 {
@@ -88,7 +99,7 @@ static bool role_is_own(const struct draft *draft, size_t index, size_t role)
 
 	if (spec->own & 1U << role)
 		return true;
-	if (spec->inside & 1U << role || layer->type != &layer_type_verity)
+	if ((spec->inside | spec->beside) & 1U << role || layer->type != &layer_type_verity)
 		return false;
 	return streq(name, "hash") || (streq(name, "fec") && layer_is_set(layer, "fec-roots"));
 }
@@ -102,17 +113,32 @@ static int draft_check_places(const struct draft *draft, size_t index, struct di
 		unsigned bit = 1U << k;
 		bool named = layer_device(draft->layers[index], name);
 
-		if ((spec->inside & bit) && ((spec->own & bit) || named))
+		if (((spec->inside | spec->beside) & bit) && ((spec->own & bit) || named))
 			return diag_set(diag, -EINVAL,
-				"layer %s: %s=data and a device of its own "
-				"do not go together",
+				"layer %s: %s=%s and a device of its own do not go together",
+				spec->name, name, spec->inside & bit ? "data" : "hash");
+		if ((spec->beside & bit) && (spec->inside & bit || streq(name, "hash")))
+			return diag_set(diag, -EINVAL, "layer %s: %s=hash makes no sense",
 				spec->name, name);
-		if ((spec->inside & bit) && streq(name, "fec"))
-			return diag_set(diag, -EINVAL,
-				"layer %s: fec=data is not possible, the "
-				"parity needs a device of its own",
-				spec->name);
 	}
+	return 0;
+}
+
+/* Parity that lies behind data or tree names their device once more, since it has to be there. */
+static int draft_share_parity(struct draft *draft, size_t index, struct diag *diag)
+{
+	const struct layer_spec *spec = &draft->specs[index];
+	struct layer *layer = draft->layers[index];
+	const struct layer_device *hash = layer_device(layer, "hash");
+	int role = layer_type_find_role(spec->type, "fec");
+
+	if (role < 0)
+		return 0;
+	if (spec->inside & 1U << role)
+		return draft_share_device(layer, "fec", layer_device(layer, "data"), diag);
+	if (spec->beside & 1U << role)
+		return draft_share_device(
+			layer, "fec", hash ? hash : layer_device(layer, "data"), diag);
 	return 0;
 }
 
@@ -148,5 +174,10 @@ int draft_default_devices(struct draft *draft, struct diag *diag)
 			if (r < 0)
 				return r;
 		}
+	for (size_t i = 0; i < draft->n; i++) {
+		r = draft_share_parity(draft, i, diag);
+		if (r < 0)
+			return diag_at(diag, r, "layer %s", draft->specs[i].name);
+	}
 	return 0;
 }

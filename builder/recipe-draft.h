@@ -24,6 +24,9 @@ const char *draft_last_dot(const char *word);
 /* recipe-devices.c: what --device says, then a device for every role that has an image. */
 int draft_set_devices(struct draft *draft, struct diag *diag) _must_check_;
 int draft_default_devices(struct draft *draft, struct diag *diag) _must_check_;
+/* A device that another layer, or role, has too. */
+int draft_share_device(struct layer *layer, const char *role, const struct layer_device *device,
+	struct diag *diag) _must_check_;
 /* recipe-luks.c: offsets, and the device of the header. */
 int draft_place_luks(struct draft *draft, struct diag *diag) _must_check_;
 /* recipe-keyslots.c: --keyslot and --token. */

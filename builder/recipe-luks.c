@@ -22,17 +22,6 @@ static int set_offset(struct layer *layer, uint64_t bytes, struct diag *diag)
 	return layer_set(layer, "offset", number, diag);
 }
 
-/* The header is where the device of the store is. */
-static int share_header(struct layer *layer, const struct layer *store, struct diag *diag)
-{
-	_cleanup_(buf_done) struct buf text = {};
-
-	devref_print(&layer_device(store, "data")->ref, &text);
-	if (buf_error(&text) < 0)
-		return -ENOMEM;
-	return layer_set_device(layer, "header", buf_str(&text), diag);
-}
-
 static int place_luks(struct draft *draft, size_t index, struct diag *diag)
 {
 	struct layer *layer = draft->layers[index];
@@ -48,8 +37,9 @@ static int place_luks(struct draft *draft, size_t index, struct diag *diag)
 	r = set_offset(layer, 0, diag);
 	if (r >= 0)
 		r = set_offset(store, detached ? 0 : LUKS2_DETACHED_SIZE, diag);
+	/* The header is where the device of the store is. */
 	if (r >= 0 && !detached)
-		r = share_header(layer, store, diag);
+		r = draft_share_device(layer, "header", layer_device(store, "data"), diag);
 	return r;
 }
 

@@ -304,6 +304,15 @@ static int publish_root(struct verity_vdev *v)
 	return 0;
 }
 
+/* What lies between the tree and the parity behind it is covered too. */
+static int write_gap(struct verity_vdev *v)
+{
+	uint64_t begin = v->tree.end_byte;
+	uint64_t end = verity_fields(v->layer)->fec_offset;
+
+	return end > begin ? vdev_write(v->hash, NULL, end - begin, begin) : 0;
+}
+
 int verity_writer_finish(struct vdev *vdev, struct diag *diag)
 {
 	struct verity_vdev *v = verity_vdev(vdev);
@@ -314,6 +323,8 @@ int verity_writer_finish(struct vdev *vdev, struct diag *diag)
 		r = block_assembler_flush(v->levels[i].blocks);
 	if (r >= 0)
 		r = block_assembler_flush(v->sink);
+	if (r >= 0 && v->parity == v->hash)
+		r = write_gap(v);
 	/* The parity covers the tree, which must be below by now, and not the superblock. */
 	if (r >= 0 && v->parity)
 		r = verity_parity_run(v);

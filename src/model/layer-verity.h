@@ -49,3 +49,15 @@ static inline struct verity_fields *verity_fields(const struct layer *layer)
 /* The tree's geometry; data_blocks must be known. */
 int verity_layer_tree(
 	const struct layer *layer, struct verity_tree *ret, struct diag *diag) _must_check_;
+
+/* The callbacks length and below of the type. */
+int verity_length(const struct layer *layer, const uint64_t below[LAYER_ROLES_MAX],
+	uint64_t *ret_sectors, struct diag *diag) _must_check_;
+int verity_below(const struct layer *layer, uint64_t sectors, uint64_t ret_below[LAYER_ROLES_MAX],
+	struct diag *diag) _must_check_;
+/* The role whose device holds the parity: 2 is that of its own, 1 the hash and 0 the data device. */
+size_t verity_fec_role(const struct layer *layer);
+/* True if it lies behind the tree; then it covers everything up to itself, as with veritysetup. */
+bool verity_fec_is_behind_tree(const struct layer *layer);
+/* The end in bytes of what is before the parity on its device. */
+uint64_t verity_fec_least_offset(const struct layer *layer, const struct verity_tree *tree);

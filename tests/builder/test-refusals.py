@@ -35,7 +35,7 @@ class Usage(stackcase.StackCase):
         self.refuse(["--layer", "verity,name=other"], "other", "root")
         self.refuse(["--layer", "linear,name=a/b", "--layer", "linear"], "a/b")
         self.refuse(["--layer", "linear,name=root", "--layer", "linear"], "root")
-        self.refuse(["--layer", "verity,fec=data"], "fec=data")
+        self.refuse(["--layer", "verity,hash=hash"], "hash=hash")
         self.refuse(["--layer", "verity,hash=data,hash=PARTLABEL=x"], "hash=data")
         self.refuse(["--stack", "verity-only", "--layer-option", "crypt.size=256"], "crypt")
         self.refuse(["--stack", "verity-only", "--layer-option", "verity"], "LAYER.OPTION")

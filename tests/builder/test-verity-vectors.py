@@ -4,6 +4,7 @@
 installed, every byte against veritysetup."""
 
 import os
+import random
 import subprocess
 
 import stackcase
@@ -70,13 +71,81 @@ class Vectors(StackCase):
 
     def test_overlaps(self):
         """Tree in the data, parity among the data, and offsets that no table can have."""
-        for more in ("hash=data,hash-offset=4096", "hash=data,fec=data",
+        for more in ("hash=data,hash-offset=4096", "hash=hash", "fec=new,fec=hash",
+                     "hash=data,fec=data,fec-offset=4096", "fec=data,fec-offset=8192",
+                     "fec=hash,fec-offset=4096",
                      "hash-offset=100", "fec=new,fec-offset=100"):
             with self.subTest(more=more):
                 proc = self.create("--layer", layer(4096, 1, "sha256", SALT, more), expect=None)
                 self.assertIn(proc.returncode, (1, 2))
                 self.assertIn(more.split(",")[-1].split("=")[0], proc.stderr)
                 self.assert_nothing_left()
+
+    def test_one_device(self):
+        """Data, tree and parity on one device, as verity-compat-test has them: block size, blocks
+        of data and of the device, offsets; the bytes are those of veritysetup."""
+        if not stackcase.find_tool("veritysetup"):
+            self.skipTest("veritysetup is not installed")
+        pick = random.Random(7)
+        for block, blocks, all_blocks, hash_offset, fec_offset in (
+                (4096, 30, 150, 163840, 409600), (512, 500, 50000, 2457600, 4915200),
+                (4096, 64, 6250, 4194304, 8388608)):
+            for superblock in (True, False):
+                roots = pick.randrange(2, 25)
+                with self.subTest(block=block, blocks=blocks, superblock=superblock, roots=roots):
+                    self.one_device(block, blocks, all_blocks, hash_offset, fec_offset, roots,
+                                    superblock)
+
+    def one_device(self, block, blocks, all_blocks, hash_offset, fec_offset, roots, superblock):
+        data = stackcase.noise(block * blocks)
+        source, peer = self.dir / "source", self.dir / "peer"
+        source.write_bytes(data)
+        peer.write_bytes(data)
+        os.truncate(peer, block * all_blocks)
+        self.create("--layer", layer(block, 1, "sha256", SALT, "hash=data", "fec=data",
+                                     f"hash-offset={hash_offset}", f"fec-offset={fec_offset}",
+                                     f"fec-roots={roots}", f"uuid={UUID}",
+                                     f"superblock={'yes' if superblock else 'no'}"),
+                    f"--device-size={block * all_blocks}", "--force", source=source)
+        options = [f"--salt={SALT}", f"--data-block-size={block}", f"--hash-block-size={block}",
+                   f"--data-blocks={blocks}", f"--hash-offset={hash_offset}",
+                   f"--fec-device={peer}", f"--fec-offset={fec_offset}", f"--fec-roots={roots}",
+                   *([f"--uuid={UUID}"] if superblock else ["--no-superblock"])]
+        self.veritysetup("format", peer, peer, *options)
+        self.assertEqual(self.image().read_bytes(), peer.read_bytes())
+        self.verify()
+        # Some bytes are put right; on one device all of it is in one file.
+        good = self.image().read_bytes()
+        for place in random.Random(roots).sample(range(len(data)), roots // 2):
+            self.flip(self.image(), place, 0x55)
+        self.verify(expect=1)
+        self.run_build("repair", self.out / "root.json", "--in-place")
+        self.assertEqual(self.image().read_bytes(), good)
+
+    def test_parity_beside(self):
+        """Behind the tree on the hash device, and behind the data while the tree is elsewhere."""
+        for place, role in (("fec=hash", "hash"), ("fec=data", "data")):
+            with self.subTest(place):
+                self.create("--layer", layer(4096, 1, "sha256", SALT, place), "--force")
+                fields = self.layer("root")
+                self.assertEqual(fields["devices"]["fec"], fields["devices"][role])
+                self.verify()
+                if not stackcase.find_tool("veritysetup"):
+                    continue
+                self.veritysetup("verify", self.image(), self.image("hash"), fields["root-hash"],
+                                 f"--fec-device={self.image(role)}",
+                                 f"--fec-offset={fields['fec-offset']}")
+                self.flip(self.image(), 5000)
+                self.run_build("repair", self.out / "root.json", "--in-place")
+                self.verify()
+
+    def test_parity_on_a_layer(self):
+        """All of it in ciphertext with tags."""
+        keys = self.key("root", 64)
+        self.create("--layer", "integrity", "--layer", "crypt,key=credential:root", "--layer",
+                    layer(4096, 1, "sha256", SALT, "hash=data", "fec=data", "fec-offset=8388608"),
+                    *keys)
+        self.verify(*keys)
 
     def veritysetup(self, *args):
         subprocess.run([stackcase.find_tool("veritysetup"), *map(str, args)], check=True,

@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "layer-crypt.h"
@@ -247,6 +248,40 @@ static void test_device_size(void **state)
 	assert_int_equal(length, 8);
 }
 
+/* Behind data and tree, if it is on their device: a superblock at 16384 and one block of tree. */
+static void test_parity_place(void **state)
+{
+	static const struct {
+		const char *devices;
+		unsigned offset;
+		int error;
+	} cases[] = {
+		{ "data=/dev/a fec=/dev/a", 24576, 0 },
+		{ "data=/dev/a fec=/dev/a", 20480, -EINVAL },
+		{ "data=/dev/a hash=/dev/b fec=/dev/b", 24576, 0 },
+		{ "data=/dev/a hash=/dev/b fec=/dev/b", 20480, -EINVAL },
+		{ "data=/dev/a hash=/dev/b fec=/dev/a", 16384, 0 },
+		{ "data=/dev/a hash=/dev/b fec=/dev/a", 12288, -EINVAL },
+		{ "data=/dev/a hash=/dev/b fec=/dev/c", 0, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(layer_freep) struct layer *layer = NULL;
+		_cleanup_(diag_done) struct diag diag = {};
+		uint64_t below[LAYER_ROLES_MAX] = { 64, 64, 64 }, length;
+		char options[512];
+
+		(void)snprintf(options, sizeof(options),
+			"%s data-blocks=4 hash-offset=16384 fec-blocks=6 fec-offset=%u "
+			"root-hash=" ROOT_HASH,
+			cases[i].devices, cases[i].offset);
+		assert_int_equal(make("verity", options, &layer, NULL), 0);
+		assert_int_equal(layer_length(layer, below, &length, &diag), cases[i].error);
+		if (cases[i].error)
+			assert_non_null(strstr(diag.what, "fec-offset"));
+	}
+}
+
 /* No CRYPT- prefix: systemd would mark a middle layer as not ready. */
 static void test_uuid(void **state)
 {
@@ -271,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_below_and_length),
 		cmocka_unit_test(test_device_size),
+		cmocka_unit_test(test_parity_place),
 		cmocka_unit_test(test_uuid),
 	};
 
