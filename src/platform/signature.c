@@ -48,16 +48,13 @@ static const char *complaint(void)
 
 /*
  * Calls take() for every object of the kind, which returns 1 to go on, 0 when it has enough, or an
- * error. Nothing asks for a passphrase: a build has nobody to answer.
+ * error. The store is closed.
  */
-static int store_each(const char *from, int kind,
-	int (*take)(void *userdata, OSSL_STORE_INFO *info), void *userdata, struct diag *diag)
+static int store_run(OSSL_STORE_CTX *store, int kind,
+	int (*take)(void *userdata, OSSL_STORE_INFO *info), void *userdata)
 {
-	OSSL_STORE_CTX *store = OSSL_STORE_open(from, UI_null(), NULL, NULL, NULL);
 	int r = 1;
 
-	if (!store)
-		return diag_set(diag, -ENOENT, "cannot open %s: %s", from, complaint());
 	while (r > 0 && !OSSL_STORE_eof(store)) {
 		OSSL_STORE_INFO *info = OSSL_STORE_load(store);
 
@@ -68,6 +65,17 @@ static int store_each(const char *from, int kind,
 	(void)OSSL_STORE_close(store);
 	ERR_clear_error();
 	return r < 0 ? r : 0;
+}
+
+/* Nothing asks for a passphrase: a build has nobody to answer. */
+static int store_each(const char *from, int kind,
+	int (*take)(void *userdata, OSSL_STORE_INFO *info), void *userdata, struct diag *diag)
+{
+	OSSL_STORE_CTX *store = OSSL_STORE_open(from, UI_null(), NULL, NULL, NULL);
+
+	if (!store)
+		return diag_set(diag, -ENOENT, "cannot open %s: %s", from, complaint());
+	return store_run(store, kind, take, userdata);
 }
 
 static int take_key(void *userdata, OSSL_STORE_INFO *info)
@@ -181,16 +189,41 @@ static int take_trusted(void *userdata, OSSL_STORE_INFO *info)
 	return X509_STORE_add_cert(trust->store, certificate) == 1 ? 1 : -ENOMEM;
 }
 
+/* before: how many there were. */
+static int check_added(const struct trust *trust, int before, const char *name, struct diag *diag)
+{
+	if (sk_X509_num(trust->certificates) > before)
+		return 0;
+	return diag_set(diag, -EINVAL, "%s has no certificate", name);
+}
+
 int trust_add(struct trust *trust, const char *path, struct diag *diag)
 {
 	int before = sk_X509_num(trust->certificates);
 
 	int r = store_each(path, OSSL_STORE_INFO_CERT, take_trusted, trust, diag);
-	if (r < 0)
-		return r;
-	if (sk_X509_num(trust->certificates) == before)
-		return diag_set(diag, -EINVAL, "%s has no certificate", path);
-	return 0;
+	return r < 0 ? r : check_added(trust, before, path, diag);
+}
+
+int trust_add_data(
+	struct trust *trust, const void *data, size_t size, const char *name, struct diag *diag)
+{
+	_cleanup_(bio_freep) BIO *in = size <= INT32_MAX ? BIO_new_mem_buf(data, (int)size) : NULL;
+	OSSL_STORE_CTX *store = NULL;
+	int before = sk_X509_num(trust->certificates);
+
+	if (in)
+		store = OSSL_STORE_attach(
+			in, "file", NULL, NULL, UI_null(), NULL, NULL, NULL, NULL);
+	if (!store)
+		return diag_set(diag, -EIO, "cannot read %s: %s", name, complaint());
+	int r = store_run(store, OSSL_STORE_INFO_CERT, take_trusted, trust);
+	return r < 0 ? r : check_added(trust, before, name, diag);
+}
+
+bool trust_is_empty(const struct trust *trust)
+{
+	return sk_X509_num(trust->certificates) == 0;
 }
 
 int signature_verify(const struct trust *trust, const void *data, size_t size,

@@ -34,6 +34,10 @@ struct trust;
 int trust_new(struct trust **ret) _must_check_;
 /* All certificates of a PEM or DER file. -EINVAL: there is none. */
 int trust_add(struct trust *trust, const char *path, struct diag *diag) _must_check_;
+/* The same for the content of a file; name is for messages. */
+int trust_add_data(struct trust *trust, const void *data, size_t size, const char *name,
+	struct diag *diag) _must_check_;
+bool trust_is_empty(const struct trust *trust);
 struct trust *trust_free(struct trust *trust);
 
 /*
