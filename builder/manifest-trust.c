@@ -6,19 +6,11 @@
 #include "manifest-trust.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "fd.h"
 #include "manifest.h"
 #include "signature.h"
-
-char *manifest_signature_path(const char *manifest_path)
-{
-	char *path = NULL;
-
-	return asprintf(&path, "%s.p7s", manifest_path) < 0 ? NULL : path;
-}
 
 static int read_whole(
 	const char *path, size_t limit, char **ret, size_t *ret_size, struct diag *diag)

@@ -8,9 +8,6 @@
 #include "diag.h"
 #include "options.h"
 
-/* The signature's path; NULL when memory is out. The caller frees it. */
-char *manifest_signature_path(const char *manifest_path);
-
 /*
  * Checks the manifest's signature against certificates in files. -ENOENT: it has none.
  * -EKEYREJECTED, -EBADMSG: as signature_verify().

@@ -5,16 +5,24 @@
 
 #include "config.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "cmdline.h"
 #include "parse.h"
+#include "trust.h"
 
 struct report {
 	enum log_level level;
 	size_t n;
+	struct manifest_judge judge;
 };
+
+static void report_done(struct report *report)
+{
+	manifest_judge_done(&report->judge);
+}
 
 static void report_diag(struct report *report, const struct diag *diag)
 {
@@ -30,6 +38,13 @@ static void on_load_error(void *userdata, const struct load_error *error)
 	report_diag(userdata, &error->diag);
 }
 
+static int judge_file(void *userdata, const struct load_text *text, struct diag *diag)
+{
+	struct report *report = userdata;
+
+	return manifest_judge(&report->judge, text, diag);
+}
+
 /* As systemd tells its generators and as its tools find out. */
 static bool in_initrd(void)
 {
@@ -39,6 +54,13 @@ static bool in_initrd(void)
 	if (env && parse_bool(env, &answer) == 0)
 		return answer;
 	return access("/etc/initrd-release", F_OK) == 0;
+}
+
+static bool tree_is_initrd(const char *root)
+{
+	_cleanup_close_ int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 && faccessat(fd, "etc/initrd-release", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* A word that is wrong must not keep a stack from coming up; the rest of the line counts. */
@@ -73,11 +95,15 @@ int config_load_files(const char *root, enum log_level level, struct stack *ret,
 	struct load_files *ret_files)
 {
 	_cleanup_(load_files_done) struct load_files files = {};
-	_cleanup_(stack_done) struct stack stack = {};
-	struct report report = { .level = level };
+	_cleanup_(stack_done) struct stack stack = { .demands_trust = true };
+	_cleanup_(report_done) struct report report = {
+		.level = level,
+		.judge.in_initrd = root ? tree_is_initrd(root) : in_initrd(),
+	};
 	const struct load_request request = {
 		.root = root,
 		.on_error = on_load_error,
+		.judge = judge_file,
 		.userdata = &report,
 	};
 	int r;
@@ -96,6 +122,9 @@ int config_load_files(const char *root, enum log_level level, struct stack *ret,
 	for (size_t i = 0; i < stack.n_layers; i++)
 		if (stack.layers[i]->broken)
 			report_diag(&report, &stack.layers[i]->error);
+
+	if (stack.seal && stack.seal->broken)
+		report_diag(&report, &stack.seal->error);
 
 	if (ret_files) {
 		*ret_files = files;

@@ -192,8 +192,8 @@ static int line_set_seal(
 	return seal_finish(seal, diag);
 }
 
-static int line_to_seal(
-	const struct conf_line *line, char *options, struct stack *stack, struct diag *diag)
+static int line_to_seal(const struct conf_line *line, char *options, const struct conf_sink *sink,
+	struct diag *diag)
 {
 	_cleanup_(seal_freep) struct seal *seal = NULL;
 
@@ -207,9 +207,10 @@ static int line_to_seal(
 	seal->source_path = strdup(line->file);
 	if (!seal->source_path)
 		return -ENOMEM;
+	seal->trusted = sink->trusted;
 	r = line_set_seal(line, options, seal, diag);
 	if (r >= 0)
-		r = stack_set_seal(stack, seal, diag);
+		r = stack_set_seal(sink->stack, seal, diag);
 	if (r >= 0)
 		seal = NULL;
 	return r;
@@ -270,7 +271,7 @@ static int line_read(struct conf_line *line, const struct conf_sink *sink, struc
 	}
 
 	if (streq(line->type_name, "seal"))
-		return line_to_seal(line, options, sink->stack, diag);
+		return line_to_seal(line, options, sink, diag);
 	line->type = layer_type_find(line->type_name);
 	if (!line->type)
 		return diag_set(diag, -EINVAL, "%s: unknown layer type \"%s\"", line->name,

@@ -27,6 +27,7 @@ struct conf_manifest {
 
 struct conf_sink {
 	struct stack *stack; /* where the layers go */
+	bool trusted;	     /* somebody who is trusted vouches for the file */
 	load_error_fn on_error;
 	/*
 	 * Takes a line of type "manifest". An error (negative errno and a diag) becomes the error

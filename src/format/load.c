@@ -50,7 +50,7 @@ static int loader_report(
  * since a tree for an image may have no such device.
  */
 static int root_read(
-	const struct loader *loader, const char *path, size_t limit, char **ret, size_t *ret_size)
+	const struct loader *loader, const char *path, size_t limit, struct load_text *ret)
 {
 	_cleanup_close_ int link_fd = root_open(loader->root_fd, path, O_PATH | O_NOFOLLOW);
 	_cleanup_close_ int fd = -EBADF;
@@ -70,18 +70,31 @@ static int root_read(
 	if (fd < 0)
 		return fd;
 
-	_cleanup_free_ char *text = NULL;
-	size_t size;
+	struct load_text text = {
+		.path = path,
+		.root_fd = loader->root_fd,
+		.is_manifest = ret->is_manifest,
+	};
+	struct stat st;
 	int r;
 
-	r = fd_read_file(fd, limit, &text, &size);
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	r = fd_read_file(fd, limit, &text.data, &text.size);
 	if (r < 0)
 		return r;
-	if (size == 0)
+	if (text.size == 0) {
+		free(text.data);
 		return -ENODATA;
-	*ret = take_ptr(text);
-	*ret_size = size;
+	}
+	text.device = st.st_dev;
+	*ret = text;
 	return 0;
+}
+
+static void load_text_done(struct load_text *text)
+{
+	free(text->data);
 }
 
 /* What kept a file from being read, in words. */
@@ -112,6 +125,14 @@ static int loader_report_unread(struct loader *loader, int r, const char *path)
 	return loader_report(loader, r, NULL, PHASE_SEALED, &diag);
 }
 
+static int loader_judge(
+	const struct loader *loader, const struct load_text *text, struct diag *diag)
+{
+	const struct load_request *request = loader->request;
+
+	return request->judge ? request->judge(request->userdata, text, diag) : 0;
+}
+
 /* --- manifests --- */
 
 /* A manifest of device-mapper-tools has no name: the line gives it one. */
@@ -126,6 +147,35 @@ static int parse_v1(const char *text, size_t size, const char *path,
 		"of type manifest in dmstack.conf has to");
 }
 
+/* The manifest of the text, which is believed or not. */
+static int parse_manifest(struct loader *loader, const struct load_text *text,
+	const struct conf_manifest *line, enum phase *ret_phase, struct diag *diag)
+{
+	_cleanup_(manifest_freep) struct manifest *m = NULL;
+	bool is_v1 = false;
+	int trusted, r;
+
+	trusted = loader_judge(loader, text, diag);
+	if (trusted < 0)
+		return trusted;
+	r = manifest_parse(text->data, text->size, text->path, &m, diag);
+	if (r == -EPROTONOSUPPORT) {
+		is_v1 = true;
+		r = parse_v1(text->data, text->size, text->path, line, &m, diag);
+	}
+	if (r >= 0)
+		m->trusted = trusted > 0;
+	if (r >= 0 && line)
+		r = manifest_override(m, line, diag);
+	if (r >= 0)
+		r = manifest_add_to_stack(m, text->path, loader->stack, diag);
+	/* The predecessor's manifests know no phase, so that the line alone has a say. */
+	if (r < 0)
+		*ret_phase = is_v1 && line ? PHASE_BOOTSTRAP
+					   : manifest_guess_phase(text->data, text->size);
+	return r;
+}
+
 /*
  * Reads one manifest into the stack. line is the line of dmstack.conf that names it, or NULL.
  * Errors come back with a diag; *ret_phase is the phase to assume then.
@@ -133,36 +183,21 @@ static int parse_v1(const char *text, size_t size, const char *path,
 static int read_manifest(struct loader *loader, const char *path, const struct conf_manifest *line,
 	enum phase *ret_phase, struct diag *diag)
 {
-	_cleanup_(manifest_freep) struct manifest *m = NULL;
-	_cleanup_free_ char *text = NULL;
-	size_t size;
-	bool is_v1 = false;
+	_cleanup_(load_text_done) struct load_text text = {};
 	int r;
 
 	*ret_phase = PHASE_SEALED;
-	r = root_read(loader, path, MANIFEST_SIZE_MAX, &text, &size);
+	text.is_manifest = true;
+	r = root_read(loader, path, MANIFEST_SIZE_MAX, &text);
 	if (r < 0) {
 		(void)diag_at(diag, r, "%s", path);
 		return r == -ENODATA ? r
 				     : diag_set(diag, r, "cannot be read: %s", unread_reason(r));
 	}
-	r = load_files_add(loader->files, path, text, size);
+	r = load_files_add(loader->files, path, text.data, text.size);
 	if (r < 0)
 		return r;
-
-	r = manifest_parse(text, size, path, &m, diag);
-	if (r == -EPROTONOSUPPORT) {
-		is_v1 = true;
-		r = parse_v1(text, size, path, line, &m, diag);
-	}
-	if (r >= 0 && line)
-		r = manifest_override(m, line, diag);
-	if (r >= 0)
-		r = manifest_add_to_stack(m, path, loader->stack, diag);
-	/* The predecessor's manifests know no phase, so that the line alone has a say. */
-	if (r < 0)
-		*ret_phase = is_v1 && line ? PHASE_BOOTSTRAP : manifest_guess_phase(text, size);
-	return r;
+	return parse_manifest(loader, &text, line, ret_phase, diag);
 }
 
 /* A line of type "manifest". The parser of dmstack.conf reports the error. */
@@ -204,27 +239,30 @@ static void on_conf_error(void *userdata, const struct load_error *error)
 /* Returns 1 if the file is there (masked, perhaps), 0 if not. */
 static int load_conf(struct loader *loader, const char *path)
 {
-	const struct conf_sink sink = {
+	struct conf_sink sink = {
 		.stack = loader->stack,
 		.on_error = on_conf_error,
 		.on_manifest = on_manifest_line,
 		.userdata = loader,
 	};
-	_cleanup_free_ char *text = NULL;
-	size_t size;
+	_cleanup_(load_text_done) struct load_text text = {};
 	int r;
 
-	r = root_read(loader, path, CONF_SIZE_MAX, &text, &size);
+	r = root_read(loader, path, CONF_SIZE_MAX, &text);
 	if (r == -ENOENT || r == -ENOTDIR)
 		return 0;
 	if (r < 0) {
 		r = loader_report_unread(loader, r, path);
 		return r < 0 ? r : 1;
 	}
-	r = load_files_add(loader->files, path, text, size);
+	r = load_files_add(loader->files, path, text.data, text.size);
 	if (r < 0)
 		return r;
-	r = conf_parse(text, size, path, &sink);
+	r = loader_judge(loader, &text, NULL);
+	if (r < 0)
+		return r;
+	sink.trusted = r > 0;
+	r = conf_parse(text.data, text.size, path, &sink);
 	return r < 0 ? r : 1;
 }
 

@@ -14,14 +14,32 @@
  * both count only for the running system.
  */
 
+#include <sys/types.h>
+
 #include "load-error.h"
 #include "load-files.h"
 #include "stack.h"
 
+/* A file as it was read, before anybody looked into it. Valid during the call only. */
+struct load_text {
+	const char *path; /* as seen from inside the root */
+	char *data;
+	size_t size;
+	dev_t device; /* of the file system that the file is on */
+	int root_fd;  /* -EBADF: the running system */
+	bool is_manifest;
+};
+
 struct load_request {
 	const char *root; /* the tree to read; NULL: the running system */
 	load_error_fn on_error;
-	void *userdata;
+	/*
+	 * Whether a file is to be believed. 1: somebody who is trusted vouches for these bytes; 0:
+	 * nobody does, so that the sealed phase cannot use a manifest; an error and a diag: it is
+	 * refused. NULL: nobody does.
+	 */
+	int (*judge)(void *userdata, const struct load_text *text, struct diag *diag);
+	void *userdata; /* for both */
 };
 
 /*

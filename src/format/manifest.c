@@ -374,6 +374,13 @@ enum phase manifest_guess_phase(const char *text, size_t size)
 	return streq(phase, "bootstrap") ? PHASE_BOOTSTRAP : PHASE_SEALED;
 }
 
+char *manifest_signature_path(const char *manifest_path)
+{
+	char *path = NULL;
+
+	return asprintf(&path, "%s.p7s", manifest_path) < 0 ? NULL : path;
+}
+
 /* Replaces the path within a manifest, or none, by one with the file. */
 static int set_place(const char *path, const char *dflt, char **where, char **source_path)
 {
@@ -398,6 +405,7 @@ static int layer_adopt_manifest(struct layer *layer, const struct manifest *m, c
 			streq(layer_common_fields[i].name, "fail"))
 			layer->common_set |= UINT64_C(1) << i;
 	layer->generation = m->generation;
+	layer->trusted = m->trusted;
 
 	free(layer->stack_name);
 	layer->stack_name = strdup(m->name);
@@ -410,6 +418,11 @@ static int seal_adopt_manifest(struct seal *seal, const struct manifest *m, cons
 {
 	seal->phase = m->phase;
 	seal->epoch = m->generation;
+	seal->trusted = m->trusted;
+	free(seal->stack_name);
+	seal->stack_name = strdup(m->name);
+	if (!seal->stack_name)
+		return -ENOMEM;
 	return set_place(path, "$.seal", &seal->where, &seal->source_path);
 }
 

@@ -36,6 +36,7 @@ struct manifest {
 	struct mount_hint *mount;	     /* owned; may be NULL */
 	struct manifest_artifact *artifacts; /* owned */
 	size_t n_artifacts;
+	bool trusted; /* somebody vouches for it; set by the loader, not read */
 };
 
 struct manifest *manifest_free(struct manifest *m);
@@ -69,5 +70,7 @@ int manifest_write(const struct manifest *m, struct buf *buf) _must_check_;
 int manifest_add_to_stack(
 	struct manifest *m, const char *path, struct stack *stack, struct diag *diag) _must_check_;
 
+/* The path of the signature beside it; NULL when memory is out. The caller frees it. */
+char *manifest_signature_path(const char *manifest_path);
 /* The layer in the manifest with that name, or NULL. */
 struct layer *manifest_find_layer(const struct manifest *m, const char *name);

@@ -179,6 +179,7 @@ struct layer {
 	char *source_path;	  /* the file, for SourcePath= */
 	char *stack_name;	  /* the manifest's name, or NULL */
 	uint64_t generation;	  /* the manifest's rollback number, 0 without one */
+	bool trusted;		  /* somebody who is trusted vouches for the manifest */
 	struct mount_hint *mount; /* on a top layer; may be NULL */
 
 	struct diag error; /* set by stack_link() on a layer that cannot be used */

@@ -111,6 +111,8 @@ struct seal *seal_free(struct seal *seal)
 	free(seal->name);
 	free(seal->where);
 	free(seal->source_path);
+	free(seal->stack_name);
+	diag_done(&seal->error);
 	free(seal);
 	return NULL;
 }

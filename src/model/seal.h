@@ -20,6 +20,7 @@ struct seal {
 	char *name;	   /* owned, like all texts */
 	char *where;	   /* "file:line" or "file: $.seal", for messages */
 	char *source_path; /* the file */
+	char *stack_name;  /* the manifest's name, or NULL */
 	struct devref device;
 	uint64_t nv_index;   /* of the counter; the latch is the next one */
 	unsigned bank;	     /* enum seal_bank */
@@ -35,7 +36,10 @@ struct seal {
 	unsigned rotate;    /* enum seal_rotate */
 	bool pin, own_lockout, software_tpm, recovery;
 	unsigned phase; /* enum phase */
-	uint64_t set;	/* bit n: seal_fields[n] was given */
+	bool trusted;	/* somebody who is trusted vouches for the file */
+	bool broken;	/* set by stack_link() on one that cannot be used */
+	struct diag error;
+	uint64_t set; /* bit n: seal_fields[n] was given */
 
 	/* From the texts, by seal_finish(); bit n is PCR n. */
 	uint32_t signed_mask, literal_mask;

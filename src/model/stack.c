@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "stack-seal.h"
 
 enum { MARK_NEW, MARK_ACTIVE, MARK_DONE };
 
@@ -85,26 +86,6 @@ int stack_add(struct stack *stack, struct layer *layer, struct diag *diag)
 		return r;
 	*index_slot(stack, layer->name) = (uint32_t)stack->n_layers + 1;
 	stack->layers[stack->n_layers++] = layer;
-	return 0;
-}
-
-int stack_set_seal(struct stack *stack, struct seal *seal, struct diag *diag)
-{
-	struct seal *first = stack->seal;
-
-	if (!first) {
-		stack->seal = seal;
-		return 0;
-	}
-	if (!seal_equal(first, seal)) {
-		if (seal->where)
-			(void)diag_at(diag, -EEXIST, "%s", seal->where);
-		return diag_set(diag, -EEXIST,
-			"a machine has one seal, and \"%s\" at %s says something else", first->name,
-			first->where ?: "another place");
-	}
-	first->phase = MAX(first->phase, seal->phase);
-	seal_free(seal);
 	return 0;
 }
 
@@ -323,15 +304,6 @@ static void pass_down(struct layer *layer)
 	}
 }
 
-/* Keys of the TPM for a sealed layer come only from a sealed boot. */
-static void tighten_seal(const struct stack *stack)
-{
-	for (size_t i = 0; stack->seal && i < stack->n_layers; i++)
-		if (stack->layers[i]->common.phase == PHASE_SEALED &&
-			layer_has_key(stack->layers[i], KEYREF_TPM2))
-			stack->seal->phase = PHASE_SEALED;
-}
-
 static int order_all(const struct stack *stack, struct order *order)
 {
 	_cleanup_(walk_done) struct walk w = {};
@@ -352,7 +324,7 @@ static int order_all(const struct stack *stack, struct order *order)
  * The inheritance goes from the top down, before fields are checked, since the phase takes part in
  * the checks; the checks go from the bottom up.
  */
-static int link_order(struct order *order)
+static int link_order(const struct stack *stack, struct order *order)
 {
 	int n_broken = 0;
 
@@ -363,7 +335,8 @@ static int link_order(struct order *order)
 		struct diag diag = {};
 
 		if (!layer->broken &&
-			(layer_finish(layer, &diag) < 0 || check_edges(layer, &diag) < 0))
+			(stack_check_trust(stack, layer, &diag) < 0 ||
+				layer_finish(layer, &diag) < 0 || check_edges(layer, &diag) < 0))
 			layer_break(layer, &diag);
 		diag_done(&diag);
 		n_broken += layer->broken;
@@ -391,10 +364,9 @@ int stack_link(struct stack *stack)
 	struct order order = {};
 	int r = order_all(stack, &order);
 	if (r >= 0)
-		r = link_order(&order);
+		r = link_order(stack, &order);
 	free(order.layers);
-	tighten_seal(stack);
-	return r;
+	return r < 0 ? r : r + stack_link_seal(stack);
 }
 
 int stack_order(const struct stack *stack, struct layer *top, struct layer ***ret, size_t *ret_n)

@@ -15,6 +15,10 @@ struct stack {
 	uint32_t *index; /* open-addressing hash of names: position + 1; owned */
 	size_t index_size;
 	struct seal *seal; /* finished; owned; NULL: none */
+	/*
+	 * Whether stack_link() breaks what is sealed, and of manifests for which nobody vouches. Who has looked at no signature leaves this to who will.
+	 */
+	bool demands_trust;
 };
 
 void stack_done(struct stack *stack);
@@ -32,9 +36,16 @@ struct layer *stack_find(const struct stack *stack, const char *name);
  * finds cycles, missing layers and what a chain cannot carry (block sizes that shrink upwards, a
  * writable layer on a read-only one). Options that hold for everything below a layer are passed
  * down: initrd, _netdev, the stricter phase, which the seal of a key "tpm2:" takes over, too. A layer that cannot be used, or that stands on such
- * a one, is marked broken with its own diag. Returns the number of broken layers, or -ENOMEM.
+ * a one, is marked broken with its own diag. Returns the number of broken layers, and one more for the
+ * seal, or -ENOMEM.
  */
 int stack_link(struct stack *stack) _must_check_;
+
+/*
+ * -ESTALE: the seal, or a sealed manifest, has a rollback number below the one that the TPM knows:
+ * an old state of the disk was put back.
+ */
+int stack_check_epoch(const struct stack *stack, uint64_t least, struct diag *diag) _must_check_;
 
 /*
  * The layers below and including top, each after all that it stands on. *ret is an array of

@@ -184,6 +184,65 @@ static void test_manifest(void **state)
 	free(later);
 }
 
+static const char manifest_text[] =
+	"{\"dmstack\":1,\"name\":\"a\",\"generation\":5,\"phase\":\"sealed\","
+	"\"seal\":{\"name\":\"m\",\"device\":\"/dev/s\"},"
+	"\"layers\":[{\"name\":\"a\",\"type\":\"linear\",\"devices\":{\"data\":\"/dev/a\"}}]}";
+
+static void add_manifest(struct stack *stack, bool trusted)
+{
+	_cleanup_(manifest_freep) struct manifest *m = NULL;
+
+	assert_int_equal(manifest_parse(manifest_text, strlen(manifest_text), "f", &m, NULL), 0);
+	m->trusted = trusted;
+	assert_int_equal(manifest_add_to_stack(m, "/f.json", stack, NULL), 0);
+}
+
+static void test_trust(void **state)
+{
+	static const struct {
+		bool demands, trusted;
+		int broken;
+	} cases[] = { { false, false, 0 }, { true, false, 2 }, { true, true, 0 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(stack_done) struct stack stack = {
+			.demands_trust = cases[i].demands,
+		};
+
+		add_manifest(&stack, cases[i].trusted);
+		assert_int_equal(stack_link(&stack), cases[i].broken);
+		assert_int_equal(stack.seal->broken, cases[i].broken > 0);
+		assert_int_equal(stack.layers[0]->broken, cases[i].broken > 0);
+		if (cases[i].broken > 0)
+			assert_non_null(strstr(stack.seal->error.what, "no signature"));
+	}
+}
+
+static void test_epoch(void **state)
+{
+	_cleanup_(stack_done) struct stack stack = {};
+	_cleanup_(buf_done) struct buf errors = {};
+	_cleanup_(diag_done) struct diag diag = {};
+
+	add_manifest(&stack, true);
+	assert_int_equal(stack_link(&stack), 0);
+	assert_int_equal(stack_check_epoch(&stack, 5, &diag), 0);
+	assert_int_equal(stack_check_epoch(&stack, 6, &diag), -ESTALE);
+	assert_string_equal(diag.where, "/f.json: $.seal");
+	assert_non_null(strstr(diag.what, "generation 5 is older than 6"));
+
+	/* A manifest without a seal must not be an old one either; lines have no number. */
+	diag_done(&diag);
+	assert_int_equal(load("b linear /dev/b - sealed\n", &stack, &errors), 0);
+	stack.seal->epoch = 6;
+	assert_int_equal(stack_check_epoch(&stack, 6, &diag), -ESTALE);
+	assert_string_equal(diag.where, "/f.json: $.layers[0]");
+	diag_done(&diag);
+	stack.layers[0]->common.phase = PHASE_BOOTSTRAP;
+	assert_int_equal(stack_check_epoch(&stack, 6, &diag), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +253,8 @@ int main(void)
 		cmocka_unit_test(test_phase_from_layers),
 		cmocka_unit_test(test_phase_from_cmdline),
 		cmocka_unit_test(test_manifest),
+		cmocka_unit_test(test_trust),
+		cmocka_unit_test(test_epoch),
 	};
 
 	return cmocka_run_group_tests_name("seal", tests, NULL, NULL);
