@@ -11,7 +11,6 @@
 #include "build.h"
 #include "cleanup.h"
 #include "fd.h"
-#include "file-digest.h"
 #include "filter.h"
 #include "in-place.h"
 #include "interrupt.h"
@@ -172,6 +171,8 @@ static int open_files(struct build *b, struct diag *diag)
 		r = a->in_place ? vdev_file_keep(fd, a->file, &b->files[i], diag)
 				: vdev_file_create(
 					  fd, a->file, a->bytes, IMAGE_MODE, &b->files[i], diag);
+		if (r >= 0 && !a->in_place && !b->args->no_digest)
+			r = vdev_file_start_digest(b->files[i]);
 	}
 	return r;
 }
@@ -297,10 +298,10 @@ static int describe_artifacts(const struct build *b, struct manifest *meta, stru
 		/*
 		 * The root hash says what the data are, and reading them again would take longer.
 		 */
-		if (a->in_place && in_place_has_tree(b->recipe))
+		if (b->args->no_digest || (a->in_place && in_place_has_tree(b->recipe)))
 			continue;
 		to->has_sha256 = true;
-		r = file_sha256(vdev_file_fd(b->files[i]), a->bytes, &interrupted, to->sha256);
+		r = vdev_file_sha256(b->files[i], &interrupted, to->sha256);
 		if (r < 0)
 			return diag_set(diag, r, "cannot read %s again: %s", a->file, strerror(-r));
 	}

@@ -17,7 +17,8 @@ struct build_args {
 	const char *output; /* folder; made if it is not there */
 	unsigned threads;   /* 0: as many as there are CPUs */
 	const struct seed *seed;
-	bool force; /* replace what is there */
+	bool force;	/* replace what is there */
+	bool no_digest; /* leave the sha256 of the images out of the manifest */
 	enum progress_mode progress;
 };
 

@@ -13,6 +13,7 @@
 #include "fd.h"
 #include "overflow.h"
 #include "vdev-file.h"
+#include "write-digest.h"
 
 #define FILE_BLOCK_SIZE 512
 
@@ -21,6 +22,7 @@ struct vdev_file {
 	struct tmpfile file; /* file.fd is the descriptor in either mode */
 	uint64_t data_bytes; /* what the file has; zeros follow up to vdev.size_bytes */
 	char *path;
+	struct write_digest *digest; /* or NULL */
 };
 
 static struct vdev_file *vdev_file(struct vdev *v)
@@ -31,9 +33,14 @@ static struct vdev_file *vdev_file(struct vdev *v)
 /* The file is fresh, so what is not written reads as zeros. */
 static int file_write(struct vdev *v, const void *data, uint64_t len, uint64_t offset)
 {
-	if (!data)
-		return 0;
-	return fd_pwrite_full(vdev_file(v)->file.fd, data, len, offset);
+	struct vdev_file *f = vdev_file(v);
+	int r = 0;
+
+	if (data)
+		r = fd_pwrite_full(f->file.fd, data, len, offset);
+	if (r >= 0 && f->digest)
+		write_digest_add(f->digest, data, len, offset);
+	return r;
 }
 
 static int file_read_range(struct vdev *v, void *ret, uint64_t len, uint64_t offset)
@@ -88,6 +95,7 @@ static void file_free(struct vdev *v)
 {
 	struct vdev_file *f = vdev_file(v);
 
+	write_digest_free(f->digest);
 	tmpfile_done(&f->file);
 	free(f->path);
 	free(f);
@@ -176,6 +184,22 @@ int vdev_file_create(int dir_fd, const char *path, uint64_t size_bytes, mode_t m
 	f->data_bytes = size_bytes;
 	*ret = take_ptr(v);
 	return 0;
+}
+
+int vdev_file_start_digest(struct vdev *v)
+{
+	struct vdev_file *f = vdev_file(v);
+
+	return write_digest_new(f->file.fd, v->size_bytes, &f->digest);
+}
+
+int vdev_file_sha256(
+	struct vdev *v, const volatile sig_atomic_t *cancel, uint8_t ret[FILE_DIGEST_SIZE])
+{
+	struct vdev_file *f = vdev_file(v);
+
+	return f->digest ? write_digest_final(f->digest, cancel, ret)
+			 : file_sha256(f->file.fd, v->size_bytes, cancel, ret);
 }
 
 int vdev_file_publish(struct vdev *v, bool replace, struct diag *diag)

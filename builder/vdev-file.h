@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include "file-digest.h"
 #include "vdev.h"
 
 /*
@@ -15,6 +16,11 @@
  */
 int vdev_file_create(int dir_fd, const char *path, uint64_t size_bytes, mode_t mode,
 	struct vdev **ret, struct diag *diag) _must_check_;
+/* From now on it is hashed while it is written; nothing has been yet. */
+int vdev_file_start_digest(struct vdev *v) _must_check_;
+/* The SHA-256 of all of it, after the last write, once. Errors as of file_sha256(). */
+int vdev_file_sha256(struct vdev *v, const volatile sig_atomic_t *cancel,
+	uint8_t ret[FILE_DIGEST_SIZE]) _must_check_;
 /* Makes it durable and gives it its name. -EEXIST: there is one and replace is false. */
 int vdev_file_publish(struct vdev *v, bool replace, struct diag *diag) _must_check_;
 /* Gives it its name in another folder of the same file system, where nothing is durable yet. */

@@ -24,7 +24,7 @@ struct create_opts {
 	uint64_t device_size, align;
 	const char *mount, *phase, *fail, *seed;
 	uint64_t generation, threads;
-	bool json, quiet, dry_run, force, in_place;
+	bool json, quiet, dry_run, force, in_place, no_digest;
 };
 
 #define OPTION(n, k, member, ...)                                                                  \
@@ -60,6 +60,8 @@ static const struct option_def options[] = {
 		.help = "round the data image up to a multiple (default 4096)"),
 	OPTION("data-in-place", OPTION_FLAG, in_place,
 		.help = "the input is the data image: write only tree, tags and parity"),
+	OPTION("no-digest", OPTION_FLAG, no_digest,
+		.help = "leave the sha256 of the images out of the manifest"),
 	OPTION("mount", OPTION_STRING, mount, .letter = 'm', .arg = "WHERE[:TYPE[:OPTIONS]]",
 		.help = "how the target mounts it"),
 	OPTION("generation", OPTION_U64, generation, .arg = "N", .help = "the rollback number"),
@@ -335,6 +337,7 @@ static int create_stack(const struct create_opts *o, const struct seed *seed, st
 		.threads = (unsigned)o->threads,
 		.seed = seed,
 		.force = o->force,
+		.no_digest = o->no_digest,
 		.progress = progress_choose(o->json, o->quiet),
 	};
 	struct fs_info fs;

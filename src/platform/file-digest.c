@@ -12,83 +12,107 @@
 #include "fd.h"
 #include "file-digest.h"
 
-#define CHUNK_SIZE (1U << 20)
+#define CHUNK_SIZE (1U << 18)
 
-static void md_ctx_freep(EVP_MD_CTX **p)
+struct file_digest {
+	int fd;
+	uint64_t offset; /* what comes next */
+	EVP_MD_CTX *ctx;
+	uint8_t *zeros, *chunk; /* CHUNK_SIZE each */
+};
+
+struct file_digest *file_digest_free(struct file_digest *d)
 {
-	EVP_MD_CTX_free(*p);
+	if (!d)
+		return NULL;
+	EVP_MD_CTX_free(d->ctx);
+	free(d->zeros);
+	free(d->chunk);
+	free(d);
+	return NULL;
+}
+
+int file_digest_new(int fd, struct file_digest **ret)
+{
+	_cleanup_(file_digest_freep) struct file_digest *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	d->fd = fd;
+	d->ctx = EVP_MD_CTX_new();
+	d->zeros = calloc(1, CHUNK_SIZE);
+	d->chunk = malloc(CHUNK_SIZE);
+	if (!d->ctx || !d->zeros || !d->chunk)
+		return -ENOMEM;
+	if (EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) != 1)
+		return -EIO;
+	*ret = take_ptr(d);
+	return 0;
+}
+
+int file_digest_data(struct file_digest *d, const void *data, size_t size)
+{
+	if (EVP_DigestUpdate(d->ctx, data, size) != 1)
+		return -EIO;
+	d->offset += size;
+	return 0;
 }
 
 /* How many bytes from the offset on are a hole. */
-static uint64_t hole_length(int fd, uint64_t offset, uint64_t size)
+static uint64_t hole_length(int fd, uint64_t offset, uint64_t end)
 {
 	off_t data = lseek(fd, (off_t)offset, SEEK_DATA);
 
 	if (data < 0)
-		return errno == ENXIO ? size - offset : 0;
-	return MIN((uint64_t)data, size) - offset;
+		return errno == ENXIO ? end - offset : 0;
+	return MIN((uint64_t)data, end) - offset;
 }
 
-static int update(EVP_MD_CTX *ctx, const void *data, size_t size)
+int file_digest_read(struct file_digest *d, uint64_t end, const volatile sig_atomic_t *cancel)
 {
-	return EVP_DigestUpdate(ctx, data, size) == 1 ? 0 : -EIO;
-}
+	uint64_t hole = 0;
 
-static int feed_zeros(
-	EVP_MD_CTX *ctx, const uint8_t *zeros, uint64_t len, const volatile sig_atomic_t *cancel)
-{
-	while (len > 0) {
-		size_t n = (size_t)MIN(len, (uint64_t)CHUNK_SIZE);
-		int r;
+	while (d->offset < end) {
+		size_t n = (size_t)MIN(end - d->offset, (uint64_t)CHUNK_SIZE);
+		int r = 0;
 
 		if (cancel && *cancel)
 			return -ECANCELED;
-		r = update(ctx, zeros, n);
+		if (hole == 0)
+			hole = hole_length(d->fd, d->offset, end);
+		if (hole > 0)
+			n = (size_t)MIN((uint64_t)n, hole);
+		else
+			r = fd_pread_full(d->fd, d->chunk, n, d->offset);
+		if (r >= 0)
+			r = file_digest_data(d, hole > 0 ? d->zeros : d->chunk, n);
 		if (r < 0)
 			return r;
-		len -= n;
+		hole -= MIN(hole, (uint64_t)n);
 	}
 	return 0;
+}
+
+int file_digest_final(struct file_digest *d, uint8_t ret[FILE_DIGEST_SIZE])
+{
+	return EVP_DigestFinal_ex(d->ctx, ret, NULL) == 1 ? 0 : -EIO;
 }
 
 int file_sha256(
 	int fd, uint64_t size, const volatile sig_atomic_t *cancel, uint8_t ret[FILE_DIGEST_SIZE])
 {
-	_cleanup_(md_ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	_cleanup_free_ uint8_t *zeros = calloc(1, CHUNK_SIZE);
-	_cleanup_free_ uint8_t *chunk = malloc(CHUNK_SIZE);
-	uint64_t offset = 0;
+	_cleanup_(file_digest_freep) struct file_digest *digest = NULL;
 	off_t end;
 	int r;
 
-	if (!ctx || !zeros || !chunk)
-		return -ENOMEM;
 	/* A hole cannot be told from the end of the file, so the end is looked up first. */
 	end = lseek(fd, 0, SEEK_END);
 	if (end < 0)
 		return -errno;
 	if ((uint64_t)end < size)
 		return -ENODATA;
-	if (EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1)
-		return -EIO;
-
-	while (offset < size) {
-		uint64_t hole = hole_length(fd, offset, size);
-		size_t n;
-
-		r = feed_zeros(ctx, zeros, hole, cancel);
-		if (r < 0)
-			return r;
-		offset += hole;
-		n = (size_t)MIN(size - offset, (uint64_t)CHUNK_SIZE);
-		if (cancel && *cancel)
-			return -ECANCELED;
-		r = fd_pread_full(fd, chunk, n, offset);
-		if (r >= 0)
-			r = update(ctx, chunk, n);
-		if (r < 0)
-			return r;
-		offset += n;
-	}
-	return EVP_DigestFinal_ex(ctx, ret, NULL) == 1 ? 0 : -EIO;
+	r = file_digest_new(fd, &digest);
+	if (r >= 0)
+		r = file_digest_read(digest, size, cancel);
+	return r < 0 ? r : file_digest_final(digest, ret);
 }

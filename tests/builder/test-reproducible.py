@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Same input, options and seed: same bytes, whatever the threads, the clock and the place."""
 
+import hashlib
 import hmac
+import json
 import os
 import re
 
@@ -45,6 +47,17 @@ class Reproducible(stackcase.StackCase):
         self.assertGreaterEqual(len(images), 2)
         for other in images[1:]:
             self.assertEqual(other, images[0])
+
+    def test_digests(self):
+        """The sha256 in the manifest is of the images; --no-digest leaves it out, and no more."""
+        with_digests = self.build(1, "--seed", stackcase.SEED)
+        without = self.build(2, "--seed", stackcase.SEED, "--no-digest")
+        manifests = [json.loads(files.pop("root.json")) for files in (with_digests, without)]
+        self.assertEqual(with_digests, without)
+        for artifact in manifests[0]["artifacts"]:
+            digest = hashlib.sha256(with_digests[artifact["file"]]).hexdigest()
+            self.assertEqual(artifact.pop("sha256"), digest)
+        self.assertEqual(manifests[0], manifests[1])
 
     def test_environment(self):
         first = self.build(1, "--seed", stackcase.SEED)
