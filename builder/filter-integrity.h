@@ -79,7 +79,7 @@ struct integrity_context {
 	uint8_t *heads;	  /* what is hashed in front of each block */
 	uint8_t *digests; /* whole */
 	uint8_t *tags;	  /* as they should be on the disk */
-	uint8_t *found;	  /* FILTER_READ: as they are */
+	uint8_t *found;	  /* FILTER_READ: as they are; or a block of the journal */
 	uint8_t *zeros;
 	uint8_t *block; /* of the metadata's device */
 };

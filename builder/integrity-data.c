@@ -33,7 +33,7 @@ int integrity_context_make(void *userdata, void **ret)
 	if (!c)
 		return -ENOMEM;
 	c->tags = malloc(n * v->geo.tag_size);
-	c->found = malloc(n * v->geo.tag_size);
+	c->found = malloc(MAX(n * v->geo.tag_size, (uint64_t)v->vdev.block_size));
 	c->digests = malloc(n * digest_size(v->digest));
 	c->heads = malloc(n * HEAD_SIZE);
 	c->zeros = calloc(1, ZEROS_SIZE);
