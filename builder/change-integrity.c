@@ -114,7 +114,7 @@ static int recalculate_run(const void *opts, const char *const *args, struct dia
 
 const struct verb verb_recalculate = {
 	.name = "recalculate",
-	.args = "MANIFEST",
+	.args = "MANIFEST|IMAGE",
 	.n_args = 1,
 	.summary = "Compute the tags of an integrity layer from its data",
 	.options = options,

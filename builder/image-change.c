@@ -38,6 +38,9 @@ int image_change_load(struct image_change *c, const char *verb,
 	if (opts->threads > 1024)
 		return usage_error(
 			diag, "--threads: %ju is not between 0 and 1024", (uintmax_t)opts->threads);
+	if (opts->layer && (opts->images || opts->name))
+		return usage_error(diag, "--layer: without a manifest there is no --images and no "
+					 "--name");
 	r = keystore_init(&c->keys, &opts->keys, diag);
 	if (r < 0)
 		return r == -ENOMEM ? r : EXIT_USAGE;
@@ -45,7 +48,8 @@ int image_change_load(struct image_change *c, const char *verb,
 	c->path = path;
 	c->pipeline.threads = (unsigned)opts->threads;
 	c->pipeline.cancel = &interrupted;
-	r = image_set_load(&c->set, path, opts->images, diag);
+	r = opts->layer ? image_set_describe(&c->set, opts->layer, path, diag)
+			: image_set_load(&c->set, path, opts->images, diag);
 	if (r < 0)
 		return r;
 	c->set.change = true;
@@ -58,6 +62,14 @@ int image_change_load(struct image_change *c, const char *verb,
 static bool is_of_layer(const struct image_change *c, const struct manifest_artifact *a)
 {
 	return streq(a->layer, image_change_layer(c)->name);
+}
+
+/* In the folder of the output. Without a manifest, a file is a path. */
+static const char *copy_name(const struct manifest_artifact *a)
+{
+	const char *slash = strrchr(a->file, '/');
+
+	return slash ? slash + 1 : a->file;
 }
 
 static int check_devices(const struct layer *layer, struct diag *diag)
@@ -116,9 +128,9 @@ static int open_folders(struct image_change *c, struct diag *diag)
 		const struct manifest_artifact *a = &c->set.manifest->artifacts[i];
 
 		if (is_of_layer(c, a) && !c->opts->force &&
-			faccessat(c->output_fd, a->file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			faccessat(c->output_fd, copy_name(a), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			r = diag_set(diag, -EEXIST, "%s/%s exists (--force replaces it)", output,
-				a->file);
+				copy_name(a));
 	}
 	return r;
 }
@@ -131,7 +143,7 @@ static int copy_image(struct image_change *c, size_t index, struct diag *diag)
 	struct vdev *from = c->set.files[index];
 	int r;
 
-	r = vdev_file_create(c->output_fd, a->file, a->bytes, IMAGE_MODE, &copy, diag);
+	r = vdev_file_create(c->output_fd, copy_name(a), a->bytes, IMAGE_MODE, &copy, diag);
 	if (r >= 0)
 		r = pipeline_extract(&c->pipeline, from, copy, a->bytes, diag);
 	if (r < 0)

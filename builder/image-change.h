@@ -14,7 +14,7 @@
 
 struct image_change_opts {
 	struct strlist keys;
-	const char *output, *images, *name;
+	const char *output, *images, *layer, *name;
 	uint64_t threads;
 	bool in_place, force, json, quiet;
 };
@@ -32,6 +32,9 @@ struct image_change_opts {
 			.help = "change the images themselves"),                                   \
 		IMAGE_CHANGE_OPTION(first, "name", OPTION_STRING, name, .letter = 'n',             \
 			.arg = "NAME", .help = "the layer, where more than one is possible"),      \
+		IMAGE_CHANGE_OPTION(first, "layer", OPTION_STRING, layer, .letter = 'l',           \
+			.arg = "TYPE,...",                                                         \
+			.help = "there is no manifest, but an image of this one layer"),           \
 		IMAGE_CHANGE_OPTION(first, "key", OPTION_LIST, keys, .letter = 'k',                \
 			.arg = "REF=FILE", .help = "where the bytes of a key are now"),            \
 		IMAGE_CHANGE_OPTION(first, "images", OPTION_STRING, images, .letter = 'i',         \

@@ -41,7 +41,7 @@ static int set_folder(struct image_set *set, const char *path, const char *folde
 	return set->folder ? 0 : -ENOMEM;
 }
 
-static int link_layers(struct image_set *set, const char *path, struct diag *diag)
+int image_set_link(struct image_set *set, const char *path, struct diag *diag)
 {
 	int r;
 
@@ -80,7 +80,7 @@ int image_set_load(struct image_set *ret, const char *path, const char *folder, 
 			"not read",
 			path);
 	if (r >= 0)
-		r = link_layers(&set, path, diag);
+		r = image_set_link(&set, path, diag);
 	if (r >= 0)
 		r = set_folder(&set, path, folder);
 	if (r < 0)

@@ -32,6 +32,14 @@ struct image_set {
  */
 int image_set_load(struct image_set *ret, const char *path, const char *folder,
 	struct diag *diag) _must_check_;
+/*
+ * The same without a manifest, for an image of one layer: spec is TYPE[,OPTION[=VALUE]...], with
+ * absolute paths of further images. What an integrity superblock says need not be said.
+ */
+int image_set_describe(
+	struct image_set *ret, const char *spec, const char *image, struct diag *diag) _must_check_;
+/* Links the layers of set->manifest; for these two. */
+int image_set_link(struct image_set *set, const char *path, struct diag *diag) _must_check_;
 /* Opens the files, which must have the size that the manifest says (-EMEDIUMTYPE). */
 int image_set_open_files(struct image_set *set, struct diag *diag) _must_check_;
 /* Opens the layers, bottom first; errors as in filter_open(). keys and report must be set. */

@@ -9,130 +9,13 @@
 #include "bytes.h"
 #include "cleanup.h"
 #include "digest.h"
-#include "integrity-journal.h"
-#include "overflow.h"
 #include "probe.h"
 
-#define SECTOR	      512U
-#define HEAD_SIZE     4096U
-#define ENTRIES_FIELD 504U /* bytes of a journal sector that hold entries; the commit id follows */
-#define ENTRY_SECTORS 8U   /* sectors at the begin of a section that hold entries */
-#define MAC_BYTES     8U   /* of each of these, with a journal MAC */
+#define HEAD_SIZE 4096U
 
 static const uint8_t integrity_magic[8] = "integrt";
 static const uint8_t verity_magic[8] = "verity\0";
 static const uint8_t luks_magic[6] = { 'L', 'U', 'K', 'S', 0xba, 0xbe };
-
-struct journal_shape {
-	uint64_t begin; /* bytes */
-	uint32_t sections;
-	uint32_t section_sectors;
-	uint32_t entry_size;
-	uint32_t entries_per_sector;
-};
-
-/* As the kernel computes it from the superblock alone: formats report 1.2, dm-integrity.rst. */
-static struct journal_shape journal_shape(const struct integrity_sb *sb, uint64_t offset)
-{
-	uint32_t block_sectors = 1U << sb->log2_sectors_per_block;
-	uint32_t room = ENTRIES_FIELD;
-	struct journal_shape shape;
-
-	if (sb->flags & INTEGRITY_SB_HAVE_JOURNAL_MAC)
-		room -= MAC_BYTES;
-	shape.begin = offset + INTEGRITY_SB_SIZE;
-	shape.sections = sb->journal_sections;
-	shape.entry_size = (uint32_t)align_up_u64(8 + 8 * block_sectors + sb->tag_size, 8);
-	shape.entries_per_sector = room / shape.entry_size;
-	shape.section_sectors =
-		ENTRY_SECTORS + shape.entries_per_sector * ENTRY_SECTORS * block_sectors;
-	return shape;
-}
-
-/* The number of the commit id, or -1. */
-static int commit_seq(const uint8_t *sector, const uint64_t ids[INTEGRITY_COMMIT_IDS],
-	uint32_t section, uint32_t index)
-{
-	uint64_t id = get_le64(sector + SECTOR - 8) ^ ((uint64_t)section << 32 ^ index);
-
-	for (int i = 0; i < INTEGRITY_COMMIT_IDS; i++)
-		if (ids[i] == id)
-			return i;
-	return -1;
-}
-
-static bool entries_unused(const struct journal_shape *shape, const uint8_t *sector)
-{
-	for (uint32_t i = 0; i < shape->entries_per_sector; i++)
-		if (get_le32(sector + (size_t)i * shape->entry_size + 4) != UINT32_MAX)
-			return false;
-	return true;
-}
-
-/*
- * A section is empty if all its entries are unused. The kernel replays one only if all of its
- * sectors carry one commit id.
- */
-static enum journal_state section_state(const struct journal_shape *shape, const uint8_t *data,
-	const uint64_t ids[INTEGRITY_COMMIT_IDS], uint32_t section)
-{
-	bool unused = true;
-
-	for (uint32_t i = 0; i < shape->section_sectors; i++) {
-		const uint8_t *sector = data + (size_t)i * SECTOR;
-
-		if (commit_seq(sector, ids, section, i) < 0)
-			return JOURNAL_UNKNOWN;
-		if (i < ENTRY_SECTORS && !entries_unused(shape, sector))
-			unused = false;
-	}
-	return unused ? JOURNAL_EMPTY : JOURNAL_IN_USE;
-}
-
-static int read_journal(struct vdev *v, const struct journal_shape *shape, enum journal_state *ret)
-{
-	uint64_t size = (uint64_t)shape->section_sectors * SECTOR;
-	uint64_t ids[INTEGRITY_COMMIT_IDS];
-	_cleanup_free_ uint8_t *data = NULL;
-	enum journal_state state = JOURNAL_EMPTY;
-
-	if (shape->entries_per_sector == 0 || shape->sections > v->size_bytes / size ||
-		shape->begin + shape->sections * size > v->size_bytes) {
-		*ret = JOURNAL_CUT;
-		return 0;
-	}
-	data = malloc(size);
-	if (!data)
-		return -ENOMEM;
-	integrity_journal_commit_ids(NULL, ids);
-	for (uint32_t i = 0; i < shape->sections && state == JOURNAL_EMPTY; i++) {
-		int r = vdev_read_bytes(v, data, size, shape->begin + i * size);
-
-		if (r < 0)
-			return r;
-		state = section_state(shape, data, ids, i);
-	}
-	*ret = state;
-	return 0;
-}
-
-static int probe_integrity(struct vdev *v, const uint8_t *head, struct probe *p, struct diag *diag)
-{
-	struct journal_shape shape;
-	int r;
-
-	p->kind = PROBE_INTEGRITY;
-	r = integrity_sb_decode(head, &p->integrity.sb, diag);
-	if (r < 0)
-		return r;
-	shape = journal_shape(&p->integrity.sb, p->offset);
-	p->integrity.section_sectors = shape.section_sectors;
-	p->integrity.data_bytes =
-		shape.begin + (uint64_t)shape.sections * shape.section_sectors * SECTOR;
-	if (p->integrity.sb.flags & INTEGRITY_SB_INLINE)
-		return 0;
-	return read_journal(v, &shape, &p->integrity.journal);
-}
 
 static int probe_verity(const uint8_t *head, struct probe *p, struct diag *diag)
 {

@@ -18,9 +18,10 @@ enum probe_kind { PROBE_NOTHING, PROBE_INTEGRITY, PROBE_VERITY, PROBE_LUKS, PROB
 
 enum journal_state {
 	JOURNAL_EMPTY,
-	JOURNAL_IN_USE,	 /* it has entries that would be replayed */
+	JOURNAL_IN_USE,	 /* it has entries */
 	JOURNAL_UNKNOWN, /* encrypted, or broken: its commit ids are none of those known */
 	JOURNAL_CUT,	 /* the file ends within it */
+	JOURNAL_BITMAP,	 /* a bitmap is in its place */
 };
 
 struct probe {
@@ -29,8 +30,13 @@ struct probe {
 	struct {
 		struct integrity_sb sb;
 		enum journal_state journal;
-		uint64_t section_sectors; /* 512-byte sectors of one section of the journal */
-		uint64_t data_bytes;	  /* offset of the first tag, behind the journal */
+		bool has_geo; /* not with inline tags */
+		struct integrity_geometry geo;
+		uint64_t fits_sectors; /* what a device as long as the file provides; 0: none */
+		uint32_t
+			replay_sections; /* of a journal in use: so many would be written back ... */
+		uint64_t replay_blocks;	 /* ... with so many blocks, some perhaps twice */
+		uint64_t bitmap_bits_set; /* of a bitmap */
 	} integrity;
 	struct {
 		struct verity_sb sb;
@@ -51,3 +57,7 @@ void probe_done(struct probe *probe);
  * error, and a diag.
  */
 int probe_at(struct vdev *v, uint64_t offset, struct probe *ret, struct diag *diag) _must_check_;
+
+/* In probe-integrity.c: head is the superblock's bytes at p->offset. */
+int probe_integrity(
+	struct vdev *v, const uint8_t *head, struct probe *p, struct diag *diag) _must_check_;

@@ -22,7 +22,7 @@
 
 struct extract_opts {
 	struct strlist keys;
-	const char *output, *images;
+	const char *output, *images, *layer;
 	uint64_t size, threads;
 	bool force, json, quiet;
 };
@@ -38,6 +38,8 @@ static const struct option_def options[] = {
 		.help = "where the plaintext goes"),
 	OPTION("key", OPTION_LIST, keys, .letter = 'k', .arg = "REF=FILE",
 		.help = "where the bytes of a key are now"),
+	OPTION("layer", OPTION_STRING, layer, .letter = 'l', .arg = "TYPE,...",
+		.help = "there is no manifest, but an image of this one layer"),
 	OPTION("images", OPTION_STRING, images, .letter = 'i', .arg = "DIR",
 		.help = "where the images are, if not beside the manifest"),
 	OPTION("size", OPTION_SIZE, size, .arg = "BYTES",
@@ -55,6 +57,8 @@ static int check_options(const struct extract_opts *o, struct diag *diag)
 
 	if (!o->output)
 		return usage_error(diag, "extract: --output is missing");
+	if (o->layer && o->images)
+		return usage_error(diag, "--layer: without a manifest there is no --images");
 	if (o->size % SECTOR_SIZE)
 		return usage_error(diag, "--size: %ju is not a multiple of %u", (uintmax_t)o->size,
 			SECTOR_SIZE);
@@ -124,7 +128,8 @@ static int extract_run(const void *opts, const char *const *args, struct diag *d
 	r = keystore_init(&keys, &o->keys, diag);
 	if (r < 0)
 		return r == -ENOMEM ? r : EXIT_USAGE;
-	r = image_set_load(&set, args[0], o->images, diag);
+	r = o->layer ? image_set_describe(&set, o->layer, args[0], diag)
+		     : image_set_load(&set, args[0], o->images, diag);
 	if (r < 0)
 		return r;
 	set.keys = &keys;
@@ -143,7 +148,7 @@ static int extract_run(const void *opts, const char *const *args, struct diag *d
 
 const struct verb verb_extract = {
 	.name = "extract",
-	.args = "MANIFEST",
+	.args = "MANIFEST|IMAGE",
 	.n_args = 1,
 	.summary = "Copy the plaintext out of a stack, checked by all layers",
 	.options = options,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * dmstack-build inspect: what superblocks say, without keys and without trusting them.
+ * dmstack-build inspect: what superblocks say, without keys and without trusting them. With
+ * --layer, whether what they speak of is sound.
  */
 
 #include <fcntl.h>
@@ -8,7 +9,9 @@
 #include <string.h>
 
 #include "fact-printer.h"
+#include "inspect-layer.h"
 #include "json-text.h"
+#include "overflow.h"
 #include "parse.h"
 #include "probe.h"
 #include "vdev-file.h"
@@ -19,6 +22,8 @@
 #define SCAN_SIZE (1U << 20)
 
 struct inspect_opts {
+	struct strlist keys;
+	const char *layer;
 	uint64_t offset;
 	bool scan, json;
 };
@@ -34,6 +39,10 @@ static const struct option_def options[] = {
 		.help = "look there and not at the begin"),
 	OPTION("scan", OPTION_FLAG, scan,
 		.help = "look for superblocks of integrity, verity and LUKS in the whole file"),
+	OPTION("layer", OPTION_STRING, layer, .letter = 'l', .arg = "TYPE,...",
+		.help = "check every block of this one layer"),
+	OPTION("key", OPTION_LIST, keys, .letter = 'k', .arg = "REF=FILE",
+		.help = "where the bytes of a key are now"),
 	OPTION("json", OPTION_FLAG, json, .help = "print one JSON object a superblock"),
 };
 
@@ -49,22 +58,66 @@ static void print_flags(struct fact_printer *p, uint32_t flags)
 	fact_text(p, "flags", buf_str(&text));
 }
 
-static void print_integrity(struct fact_printer *p, const struct probe *probe)
+static void print_journal(struct fact_printer *p, const struct probe *probe)
 {
 	static const char *const journals[] = {
 		[JOURNAL_EMPTY] = "empty",
 		[JOURNAL_IN_USE] = "in use: it would be replayed",
 		[JOURNAL_UNKNOWN] = "encrypted or broken",
 		[JOURNAL_CUT] = "cut: the file ends within it",
+		[JOURNAL_BITMAP] = "a bitmap in its place: it was not closed",
 	};
+	const struct integrity_geometry *geo = &probe->integrity.geo;
+
+	fact_u64(p, "journal-offset", probe->offset + INTEGRITY_SB_SIZE);
+	fact_u64(p, "journal-sections", geo->journal_sections);
+	fact_u64(p, "journal-section-bytes", (uint64_t)geo->section_sectors * SECTOR);
+	fact_u64(p, "journal-bytes", integrity_journal_sectors(geo) * SECTOR);
+	fact_u64(p, "journal-blocks", (uint64_t)geo->journal_sections * geo->section_entries);
+	fact_text(p, "journal", journals[probe->integrity.journal]);
+	if (probe->integrity.journal == JOURNAL_IN_USE) {
+		fact_u64(p, "journal-replay-sections", probe->integrity.replay_sections);
+		fact_u64(p, "journal-replay-blocks", probe->integrity.replay_blocks);
+	}
+	if (probe->integrity.journal == JOURNAL_BITMAP)
+		fact_u64(p, "bitmap-bits-set", probe->integrity.bitmap_bits_set);
+}
+
+static void print_places(struct fact_printer *p, const struct probe *probe)
+{
+	const struct integrity_geometry *geo = &probe->integrity.geo;
+	uint64_t provided = probe->integrity.sb.provided_sectors;
+
+	fact_u64(p, "tags-offset", integrity_tag_byte(geo, 0));
+	if (!geo->has_meta) {
+		fact_u64(p, "tags-run-bytes", geo->run_sectors * SECTOR);
+		fact_u64(p, "data-offset", integrity_data_sector(geo, 0) * SECTOR);
+		fact_u64(p, "areas",
+			div_round_up_u64(provided, UINT64_C(1) << geo->log2_interleave_sectors));
+	}
+	if (probe->integrity.fits_sectors == 0)
+		fact_text(p, "file", "too small for what the superblock says");
+	else if (probe->integrity.fits_sectors != provided)
+		fact_text(p, "file", "of another size: the kernel would change provided-bytes");
+	else
+		fact_text(p, "file",
+			geo->has_meta ? "holds all tags, the data are elsewhere"
+				      : "of the size that the superblock says");
+}
+
+static void print_integrity(struct fact_printer *p, const struct probe *probe)
+{
 	const struct integrity_sb *sb = &probe->integrity.sb;
 
 	fact_u64(p, "version", sb->version);
 	fact_u64(p, "tag-size", sb->tag_size);
 	fact_u64(p, "sector-size", (uint64_t)SECTOR << sb->log2_sectors_per_block);
+	fact_u64(p, "provided-sectors", sb->provided_sectors);
 	fact_u64(p, "provided-bytes", sb->provided_sectors * SECTOR);
+	fact_u64(p, "log2-interleave-sectors", sb->log2_interleave_sectors);
 	fact_u64(p, "interleave-sectors",
 		sb->log2_interleave_sectors ? UINT64_C(1) << sb->log2_interleave_sectors : 0);
+	fact_u64(p, "log2-blocks-per-bitmap-bit", sb->log2_blocks_per_bitmap_bit);
 	fact_u64(p, "sectors-per-bitmap-bit",
 		UINT64_C(1) << (sb->log2_sectors_per_block + sb->log2_blocks_per_bitmap_bit));
 	print_flags(p, sb->flags);
@@ -72,13 +125,10 @@ static void print_integrity(struct fact_printer *p, const struct probe *probe)
 		fact_u64(p, "recalculate-sector", sb->recalc_sector);
 	if (sb->flags & INTEGRITY_SB_FIX_HMAC)
 		fact_hex(p, "salt", sb->salt, sizeof(sb->salt));
-	fact_u64(p, "journal-offset", probe->offset + INTEGRITY_SB_SIZE);
-	fact_u64(p, "journal-sections", sb->journal_sections);
-	fact_u64(p, "journal-bytes",
-		sb->journal_sections * probe->integrity.section_sectors * SECTOR);
-	fact_u64(p, "tags-offset", probe->integrity.data_bytes);
-	if (!(sb->flags & INTEGRITY_SB_INLINE))
-		fact_text(p, "journal", journals[probe->integrity.journal]);
+	if (!probe->integrity.has_geo)
+		return;
+	print_journal(p, probe);
+	print_places(p, probe);
 }
 
 static void print_verity(struct fact_printer *p, const struct probe *probe)
@@ -130,9 +180,44 @@ static const struct {
 	[PROBE_FS] = { "file-system", print_fs },
 };
 
-/* bad: what is wrong with it, or NULL. */
-static void print_probe(const struct probe *probe, const char *bad, bool json)
+/* One superblock that is looked at. */
+struct inspect {
+	const struct inspect_opts *opts;
+	struct inspect_layer *layer; /* NULL: only the superblock is */
+	size_t found, broken;
+};
+
+static int print_state(struct inspect *inspect, struct fact_printer *p, struct diag *diag)
 {
+	_cleanup_(diag_done) struct diag why = {};
+	struct inspect_state state;
+	int r;
+
+	r = inspect_layer_check(inspect->layer, &state, &why, diag);
+	if (r < 0)
+		return r;
+	if (!state.opened || state.damaged_blocks > 0)
+		inspect->broken++;
+	fact_text(p, "state",
+		!state.opened		   ? (why.what ? why.what : "it cannot be opened")
+		: state.damaged_blocks > 0 ? "damaged"
+		: state.journal_blocks > 0 ? "sound with what is in the journal"
+					   : "sound");
+	if (!state.opened)
+		return 0;
+	fact_u64(p, "sound-blocks", state.sound_blocks);
+	fact_u64(p, "damaged-blocks", state.damaged_blocks);
+	fact_u64(p, "blocks-in-journal-only", state.journal_blocks);
+	return 0;
+}
+
+/* bad: what is wrong with it, or NULL. */
+static int print_probe(
+	struct inspect *inspect, const struct probe *probe, const char *bad, struct diag *diag)
+{
+	bool json = inspect->opts->json;
+	int r = 0;
+
 	_cleanup_(buf_done) struct buf buf = {};
 	struct fact_printer p = { .buf = &buf, .json = json };
 
@@ -148,14 +233,18 @@ static void print_probe(const struct probe *probe, const char *bad, bool json)
 	}
 	if (!bad)
 		kinds[probe->kind].print(&p, probe);
+	if (!bad && inspect->layer)
+		r = print_state(inspect, &p, diag);
+	if (r < 0)
+		return r;
 	if (json)
 		buf_puts(&buf, "}\n");
 	fputs(buf_str(&buf), stdout);
+	return 0;
 }
 
 /* Prints what is at one place; counts it, and whether it is broken. */
-static int inspect_at(const struct inspect_opts *o, struct vdev *v, uint64_t offset, size_t *found,
-	size_t *broken, struct diag *diag)
+static int inspect_at(struct inspect *inspect, struct vdev *v, uint64_t offset, struct diag *diag)
 {
 	_cleanup_(diag_done) struct diag why = {};
 	_cleanup_(probe_done) struct probe probe;
@@ -167,10 +256,10 @@ static int inspect_at(const struct inspect_opts *o, struct vdev *v, uint64_t off
 		return r;
 	}
 	if (r < 0)
-		++*broken;
-	++*found;
-	print_probe(&probe, r < 0 ? (why.what ? why.what : strerror(-r)) : NULL, o->json);
-	return 0;
+		inspect->broken++;
+	inspect->found++;
+	return print_probe(
+		inspect, &probe, r < 0 ? (why.what ? why.what : strerror(-r)) : NULL, diag);
 }
 
 static bool has_magic(const uint8_t *p)
@@ -179,9 +268,10 @@ static bool has_magic(const uint8_t *p)
 	       memcmp(p, "LUKS\xba\xbe", 6) == 0;
 }
 
-static int scan(const struct inspect_opts *o, struct vdev *v, size_t *found, size_t *broken,
-	struct diag *diag)
+static int scan(struct inspect *inspect, struct vdev *v, struct diag *diag)
 {
+	const struct inspect_opts *o = inspect->opts;
+
 	_cleanup_free_ uint8_t *chunk = malloc(SCAN_SIZE);
 	uint64_t len;
 
@@ -203,7 +293,7 @@ static int scan(const struct inspect_opts *o, struct vdev *v, size_t *found, siz
 		for (uint64_t i = 0; i < len; i += SCAN_STEP) {
 			if (offset + i == o->offset || !has_magic(chunk + i))
 				continue;
-			r = inspect_at(o, v, offset + i, found, broken, diag);
+			r = inspect_at(inspect, v, offset + i, diag);
 			if (r < 0)
 				return r;
 		}
@@ -211,30 +301,61 @@ static int scan(const struct inspect_opts *o, struct vdev *v, size_t *found, siz
 	return 0;
 }
 
-static int inspect_run(const void *opts, const char *const *args, struct diag *diag)
+static int check_options(const struct inspect_opts *o, struct diag *diag)
 {
-	const struct inspect_opts *o = opts;
-	_cleanup_(vdev_freep) struct vdev *v = NULL;
-	size_t found = 0, broken = 0;
-	int r;
-
 	if (o->offset % SECTOR)
 		return usage_error(diag, "--offset: %ju is not a multiple of %u",
 			(uintmax_t)o->offset, SECTOR);
-	r = vdev_file_open(AT_FDCWD, args[0], 0, &v, diag);
-	if (r >= 0 && o->offset >= v->size_bytes)
+	if (o->layer && (o->offset || o->scan))
+		return usage_error(diag, "--layer says where the superblock is, so --offset and "
+					 "--scan do not go with it");
+	if (!o->layer && o->keys.n > 0)
+		return usage_error(diag, "--key is of use only with --layer");
+	return 0;
+}
+
+static int inspect_file(
+	struct inspect *inspect, const char *path, uint64_t offset, struct diag *diag)
+{
+	_cleanup_(vdev_freep) struct vdev *v = NULL;
+	int r;
+
+	r = vdev_file_open(AT_FDCWD, path, 0, &v, diag);
+	if (r >= 0 && offset >= v->size_bytes)
 		r = diag_set(
-			diag, -EINVAL, "%s has only %ju bytes", args[0], (uintmax_t)v->size_bytes);
+			diag, -EINVAL, "%s has only %ju bytes", path, (uintmax_t)v->size_bytes);
 	if (r >= 0)
-		r = inspect_at(o, v, o->offset, &found, &broken, diag);
-	if (r >= 0 && o->scan)
-		r = scan(o, v, &found, &broken, diag);
+		r = inspect_at(inspect, v, offset, diag);
+	if (r >= 0 && inspect->opts->scan)
+		r = scan(inspect, v, diag);
+	return r;
+}
+
+static int inspect_run(const void *opts, const char *const *args, struct diag *diag)
+{
+	_cleanup_(inspect_layer_done) struct inspect_layer layer = {};
+	const struct inspect_opts *o = opts;
+	struct inspect inspect = { .opts = o };
+	const char *path = args[0];
+	uint64_t offset = o->offset;
+	int r;
+
+	r = check_options(o, diag);
+	if (r == 0 && o->layer) {
+		r = inspect_layer_init(&layer, o->layer, &o->keys, args[0], diag);
+		inspect.layer = &layer;
+		path = layer.path;
+		offset = layer.offset;
+	}
+	if (r != 0)
+		return r;
+	r = inspect_file(&inspect, path, offset, diag);
 	if (r < 0)
 		return r;
-	if (found == 0)
-		return diag_set(diag, -ENODATA, "%s: no superblock is recognised at byte %ju",
-			args[0], (uintmax_t)o->offset);
-	return broken ? EXIT_FAILED : EXIT_DONE;
+	if (inspect.found == 0)
+		return diag_set(diag, -ENODATA, "%s: no superblock is recognised at byte %ju", path,
+			(uintmax_t)offset);
+	return inspect.broken ? EXIT_FAILED : EXIT_DONE;
 }
 
 const struct verb verb_inspect = {

@@ -112,7 +112,7 @@ static int repair_run(const void *opts, const char *const *args, struct diag *di
 
 const struct verb verb_repair = {
 	.name = "repair",
-	.args = "MANIFEST",
+	.args = "MANIFEST|IMAGE",
 	.n_args = 1,
 	.summary = "Repair the images of a verity or integrity layer",
 	.options = options,

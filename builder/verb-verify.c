@@ -25,7 +25,7 @@
 
 struct verify_opts {
 	struct strlist keys, certificates;
-	const char *images;
+	const char *images, *layer;
 	uint64_t threads;
 	bool no_digest, json, quiet;
 };
@@ -39,6 +39,8 @@ struct verify_opts {
 static const struct option_def options[] = {
 	OPTION("key", OPTION_LIST, keys, .letter = 'k', .arg = "REF=FILE",
 		.help = "where the bytes of a key are now"),
+	OPTION("layer", OPTION_STRING, layer, .letter = 'l', .arg = "TYPE,...",
+		.help = "there is no manifest, but an image of this one layer"),
 	OPTION("images", OPTION_STRING, images, .letter = 'i', .arg = "DIR",
 		.help = "where the images are, if not beside the manifest"),
 	OPTION("certificate", OPTION_LIST, certificates, .letter = 'c', .arg = "FILE",
@@ -226,12 +228,17 @@ static int verify_run(const void *opts, const char *const *args, struct diag *di
 	if (r < 0)
 		return r == -ENOMEM ? r : EXIT_USAGE;
 
+	if (v.opts->layer && (v.opts->certificates.n > 0 || v.opts->images))
+		return usage_error(diag,
+			"--layer: without a manifest there is no --certificate and "
+			"no --images");
 	if (v.opts->certificates.n > 0) {
 		r = manifest_check_signature(args[0], &v.opts->certificates, diag);
 		if (r < 0)
 			return r;
 	}
-	r = image_set_load(&v.set, args[0], v.opts->images, diag);
+	r = v.opts->layer ? image_set_describe(&v.set, v.opts->layer, args[0], diag)
+			  : image_set_load(&v.set, args[0], v.opts->images, diag);
 	if (r < 0)
 		return r;
 	v.set.keys = &keys;
@@ -250,7 +257,7 @@ static int verify_run(const void *opts, const char *const *args, struct diag *di
 
 const struct verb verb_verify = {
 	.name = "verify",
-	.args = "MANIFEST",
+	.args = "MANIFEST|IMAGE",
 	.n_args = 1,
 	.summary = "Read every block through all layers and list what is damaged",
 	.options = options,

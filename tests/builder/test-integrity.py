@@ -322,6 +322,84 @@ class Integrity(StackCase):
         self.empty_sections(3, None)
         self.assertEqual(self.image().read_bytes(), bytes(self.shape.image))
 
+    # without a manifest
+
+    def inspect(self, *args, expect=0):
+        proc = self.run_build("inspect", "--json", *args, expect=expect)
+        return json.loads(proc.stdout)
+
+    def test_inspect_journals(self):
+        self.build()
+        image, layer = self.image(), "--layer=integrity,integrity-algorithm=sha256"
+        self.assertEqual((self.inspect(image)["journal"], self.inspect(layer, image)["state"]),
+                         ("empty", "sound"))
+        self.commit(1, ((1, "a"), (1, "b"), (2, "c")))
+        self.store()
+        facts = self.inspect(image)
+        self.assertIn("would be replayed", facts["journal"])
+        self.assertEqual(facts["journal-replay-blocks"], 3)
+        self.assertEqual(facts["journal-replay-sections"], self.shape.sections)
+        facts = self.inspect(layer, image)
+        self.assertEqual((facts["state"], facts["blocks-in-journal-only"]),
+                         ("sound with what is in the journal", 2))
+        self.shape.put(self.shape.journal_place(2) + 511, b"\x77")
+        self.store()
+        self.assertEqual(self.inspect(image)["journal"], "encrypted or broken")
+        self.assertIn("section 2", self.inspect(layer, image, expect=1)["state"])
+
+    def test_inspect_bitmap_and_sizes(self):
+        self.build("mode=bitmap,bitmap-sectors-per-bit=64")
+        self.shape.put(4096, bytes(self.shape.sections * self.shape.section_sectors * 512))
+        self.shape.put(4096, bytes([0b10111]))
+        self.shape.set_superblock(self.shape.flags | DIRTY_BITMAP | RECALCULATING, 800)
+        self.store()
+        facts = self.inspect(self.image())
+        self.assertEqual((facts["bitmap-bits-set"], facts["recalculate-sector"]), (4, 800))
+        self.assertIn("dirty_bitmap", facts["flags"])
+        self.assertEqual(facts["data-offset"], self.shape.data_place(0))
+        self.assertEqual(facts["tags-offset"], self.shape.tag_place(0))
+        for size, words in ((len(self.good) + MIB, "another size"),
+                            (self.shape.tag_place(40), "too small")):
+            self.image().write_bytes(self.shape.image[:size].ljust(size, b"\0"))
+            self.assertIn(words, self.inspect(self.image())["file"])
+        self.image().write_bytes(self.shape.image[:9000])
+        self.assertIn("cut", self.inspect(self.image())["journal"])
+
+    def test_without_manifest(self):
+        """As integritysetup would have left it: nothing but the image and its key."""
+        self.build(f"{KEYED},{MAC}", (("tags", 32), ("mac", 32)))
+        (self.out / "root.json").unlink()
+        layer = f"--layer=integrity,{KEYED},{MAC}"
+        plain, copies = self.dir / "plain", self.dir / "copies"
+        self.run_build("verify", layer, self.image(), *self.key_args)
+        self.run_build("extract", layer, self.image(), "--output", plain, *self.key_args)
+        self.assertEqual(plain.read_bytes()[:self.input_size], self.data)
+        self.zero_tags(3, 2)
+        self.store()
+        self.run_build("verify", layer, self.image(), *self.key_args, expect=1)
+        self.run_build("recalculate", layer, self.image(), "--output", copies, *self.key_args)
+        self.assertEqual((copies / "root.data.img").read_bytes(), self.good)
+        self.assertEqual([p.name for p in copies.iterdir()], ["root.data.img"])
+        self.run_build("repair", "--accept-data", "--in-place", layer, self.image(),
+                       *self.key_args)
+        self.assertEqual(self.image().read_bytes(), self.good)
+
+    def test_without_manifest_refusals(self):
+        self.build()
+        image, layer = self.image(), "--layer=integrity,integrity-algorithm=sha256"
+        for status, words, args in (
+                (2, "--certificate", ["verify", layer, "--images=.", image]),
+                (2, "--images", ["extract", layer, "--images=.", "--output=x", image]),
+                (2, "--name", ["repair", layer, "--name=x", "--in-place", image]),
+                (2, "--scan", ["inspect", layer, "--scan", image]),
+                (2, "--layer", ["inspect", "--key=credential:a=/dev/null", image]),
+                (1, "no superblock", ["verify", layer, self.input]),
+                (1, "integrity-algorithm", ["verify", "--layer=integrity", image]),
+                (1, "no-such", ["verify", "--layer=no-such", image]),
+                (1, "absolute", ["verify", f"{layer},meta=PARTLABEL=x", image])):
+            with self.subTest(args=args):
+                self.assertIn(words, self.run_build(*args, expect=status).stderr)
+
     def test_refusals(self):
         self.build()
         manifest = self.out / "root.json"

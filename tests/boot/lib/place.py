@@ -4,7 +4,7 @@
 
 usage: place.py IMAGE BLOCK
 
-The image has one area, fixed padding and no metadata device. Computed from the superblock alone, by
+The image has fixed padding and no metadata device. Computed from the superblock alone, by
 the kernel's admin-guide/device-mapper/dm-integrity.rst.
 """
 import struct
@@ -29,8 +29,10 @@ def main(args: list) -> int:
     entries = 8 * (504 // entry)
     first_tag = (8 + sections * ((entries << log2_block) + 8)) * SECTOR
     run = -(-(tag_size << (log2_interleave - log2_block)) // 4096) * 4096
-    block = int(args[1])
-    print(first_tag + run + block * per_block * SECTOR, first_tag + block * tag_size)
+    # Every area is a run of tags and the data that they are for.
+    area, sector = divmod(int(args[1]) * per_block, 1 << log2_interleave)
+    first_tag += area * (run + (SECTOR << log2_interleave))
+    print(first_tag + run + sector * SECTOR, first_tag + sector // per_block * tag_size)
     return 0
 
 

@@ -56,6 +56,19 @@ builder() {
 	"$boot_build/builder/dmstack-build" "$@"
 }
 
+# take_cryptsetup PROGRAM DIR: a program of cryptsetup, of which the guest's tree has the library.
+take_cryptsetup() {
+	local program library
+	program=$(PATH=$PATH:/usr/sbin:/sbin type -P "$1") || {
+		fail "there is no $1"
+		return 1
+	}
+	mkdir -p "$2"
+	cp "$program" "$2/$1"
+	library=$(ldd "$program" | sed -n 's/.*libpopt.so.0 => \([^ ]*\).*/\1/p')
+	cp -L "$library" "$2/libpopt.so.0"
+}
+
 # in_initrd and in_host say where the keys and manifests made from now on go: into the initrd's
 # /usr and /etc, or below /run of the booted system.
 in_initrd() {

@@ -15,19 +15,6 @@ gcm     crypt_integrity  sector-size=4096 cipher=aes-gcm-random,integrity=aead,p
 chacha  crypt_integrity  sector-size=4096 cipher=chacha20-random,integrity=poly1305,pbkdf=pbkdf2
 '
 
-# What the guest's tree has of cryptsetup is the library.
-take_cryptsetup() {
-	local program library
-	program=$(PATH=$PATH:/usr/sbin:/sbin type -P cryptsetup) || {
-		fail "there is no cryptsetup"
-		return 1
-	}
-	mkdir -p "$1"
-	cp "$program" "$1/cryptsetup"
-	library=$(ldd "$program" | sed -n 's/.*libpopt.so.0 => \([^ ]*\).*/\1/p')
-	cp -L "$library" "$1/libpopt.so.0"
-}
-
 # Block 511 (of 4096 bytes), the last one, is damaged where there are tags.
 prepare() {
 	local name types tags options layers keys size shared
@@ -35,7 +22,7 @@ prepare() {
 	in_host
 	shared=$work/initrd/dmstack-test/run/dmstack-test
 	mkdir -p "$shared"
-	take_cryptsetup "$shared/bin" || return 1
+	take_cryptsetup cryptsetup "$shared/bin" || return 1
 	small_fs "$work/data.ext4" 2
 	head -c $((511 * 4096)) "$work/data.ext4" | sha256sum | cut -d' ' -f1 >"$shared/head.sha256"
 	while read -r name types tags options; do
