@@ -278,11 +278,16 @@ static int add_unit_dir(const struct closure_tree *tree, const char *dir, struct
 
 int tree_add_units(const struct closure_tree *tree, struct diag *diag)
 {
+	static const char *const foreign_dirs[] = { "/usr/lib/systemd/system" };
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(unit_dirs); i++)
 		r = add_unit_dir(tree, unit_dirs[i], diag);
-	return r;
+	/* Wanted by ours, and not in every initrd with systemd. */
+	if (r >= 0)
+		r = add_found(tree, CLOSURE_UNIT, foreign_dirs, ARRAY_SIZE(foreign_dirs),
+			"modprobe@.service");
+	return r < 0 ? r : 0;
 }
 
 /* --- udev, certificates --- */

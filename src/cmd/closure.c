@@ -57,7 +57,7 @@ struct collector {
 	const struct closure_request *request;
 	struct closure_tree tree;
 	struct stack stack;
-	struct load_files files;
+	struct config_report report;
 	struct cmdline cmdline;
 	struct strset mounted; /* names of layers that carry / or /usr now, or in fstab */
 	struct strset needed;  /* names of layers */
@@ -68,7 +68,7 @@ struct collector {
 static void collector_done(struct collector *c)
 {
 	stack_done(&c->stack);
-	load_files_done(&c->files);
+	config_report_done(&c->report);
 	cmdline_done(&c->cmdline);
 	strset_done(&c->mounted);
 	strset_done(&c->needed);
@@ -212,7 +212,7 @@ static int add_keys(struct collector *c, const struct layer *layer)
 /*
  * The drivers of the TPM, which no layer asks for, and what the policy of the seal is checked with.
  */
-static int add_seal(struct collector *c)
+static int add_seal(struct collector *c, struct diag *diag)
 {
 	static const char *const drivers[] = { "tpm_crb", "tpm_tis" };
 	static const char *const signatures[] = { "/etc/dmstack/pcr-signature.json",
@@ -222,6 +222,8 @@ static int add_seal(struct collector *c)
 
 	if (!seal)
 		return 0;
+	if (seal->broken)
+		return diag_set(diag, -EINVAL, "the seal \"%s\" cannot be used", seal->name);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(drivers); i++)
 		r = strset_add(&c->algorithms, drivers[i]);
 	if (r >= 0 && seal->public_key)
@@ -280,7 +282,7 @@ static int add_layers(struct collector *c, struct diag *diag)
 			r = add_keyslot_libraries(c);
 	}
 	if (r >= 0)
-		r = add_seal(c);
+		r = add_seal(c, diag);
 	c->has_ask = c->has_ask || (c->stack.seal && c->stack.seal->pin);
 	if (r >= 0 && c->has_ask)
 		r = tree_add_program(
@@ -332,8 +334,8 @@ static int add_config(struct collector *c)
 {
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < c->files.n; i++) {
-		const char *path = c->files.items[i].path;
+	for (size_t i = 0; r >= 0 && i < c->report.files.n; i++) {
+		const char *path = c->report.files.items[i].path;
 		bool needed;
 
 		if (is_manifest(c, path, &needed)) {
@@ -368,7 +370,12 @@ static int add_programs(struct collector *c, struct diag *diag)
 
 static int collector_load(struct collector *c, struct diag *diag)
 {
-	size_t errors, broken = 0;
+	const struct config_request config = {
+		.root = c->request->root,
+		.level = LOG_LEVEL_WARNING,
+		.initrd = true,
+	};
+	size_t broken;
 	int r;
 
 	if (c->request->root) {
@@ -376,12 +383,13 @@ static int collector_load(struct collector *c, struct diag *diag)
 		if (c->tree.fd < 0)
 			return diag_at(diag, -errno, "%s", c->request->root);
 	}
-	r = config_load_files(c->request->root, LOG_LEVEL_WARNING, &c->stack, &errors, &c->files);
+	r = config_load_report(&config, &c->stack, &c->report);
 	if (r < 0)
 		return r;
+	broken = c->stack.seal && c->stack.seal->broken;
 	for (size_t i = 0; i < c->stack.n_layers; i++)
 		broken += c->stack.layers[i]->broken;
-	if (errors > broken)
+	if (c->report.n_errors > broken)
 		return diag_set(diag, -EINVAL,
 			"with errors in the configuration nobody knows what is needed");
 	r = read_cmdline(c, diag);

@@ -15,11 +15,14 @@
 
 struct detach_opts {
 	bool stack;
+	bool all;
 };
 
 static const struct option_def options[] = {
 	{ "stack", 0, OPTION_FLAG, offsetof(struct detach_opts, stack), NULL,
 		"also what the layer stands on, from the top down" },
+	{ "all", 0, OPTION_FLAG, offsetof(struct detach_opts, all), NULL,
+		"every layer that is active, from the top down" },
 };
 
 /*
@@ -116,11 +119,56 @@ static int detach_stack(const char *top, struct diag *diag)
 	return 0;
 }
 
+/* One pass; *ret_left says how many there were, *ret_removed how many are gone now. */
+static int detach_unused(size_t *ret_left, size_t *ret_removed, struct diag *diag)
+{
+	_cleanup_(mapping_list_done) struct mapping_list list = {};
+	size_t removed = 0;
+	int r = mapping_list_get(&list, diag);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < list.n; i++) {
+		_cleanup_(diag_done) struct diag why = {};
+
+		r = list.items[i].open_count > 0 ? -EBUSY : run_remove(list.items[i].name, &why);
+		if (r == 0)
+			removed++;
+		else
+			(void)diag_set(
+				diag, r, "%s stays: %s", list.items[i].name, why.what ?: "in use");
+	}
+	*ret_left = list.n - removed;
+	*ret_removed = removed;
+	return 0;
+}
+
+/* Takes down what nobody has open, and then what that set free, as long as there is such a layer. */
+static int detach_all(struct diag *diag)
+{
+	size_t left, removed;
+
+	do {
+		_cleanup_(diag_done) struct diag why = {};
+		int r = detach_unused(&left, &removed, &why);
+
+		if (r < 0 || (left > 0 && removed == 0)) {
+			diag_move(diag, &why);
+			return r < 0 ? r : -EBUSY;
+		}
+	} while (left > 0);
+	return 0;
+}
+
 static int detach_run(const void *opts, const char *const *args, struct diag *diag)
 {
 	const struct detach_opts *o = opts;
 	int r;
 
+	if (!o->all != !!args[0] || (o->all && o->stack))
+		return usage_error(diag, "detach wants either the name of a layer or --all");
+	if (o->all)
+		return detach_all(diag);
 	r = layer_name_check(args[0], diag);
 	if (r < 0)
 		return r;
@@ -132,11 +180,11 @@ static int detach_run(const void *opts, const char *const *args, struct diag *di
 
 const struct verb verb_detach = {
 	.name = "detach",
-	.args = "NAME",
+	.args = "[NAME]",
 	.summary = "Take down a layer; success if it is not active",
 	.options = options,
 	.n_options = ARRAY_SIZE(options),
 	.opts_size = sizeof(struct detach_opts),
-	.n_args = 1,
+	.n_optional = 1,
 	.run = detach_run,
 };

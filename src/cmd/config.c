@@ -16,6 +16,7 @@
 struct report {
 	enum log_level level;
 	size_t n;
+	bool sealed;
 	struct manifest_judge judge;
 };
 
@@ -35,7 +36,10 @@ static void report_diag(struct report *report, const struct diag *diag)
 
 static void on_load_error(void *userdata, const struct load_error *error)
 {
-	report_diag(userdata, &error->diag);
+	struct report *report = userdata;
+
+	report->sealed = report->sealed || error->phase == PHASE_SEALED;
+	report_diag(report, &error->diag);
 }
 
 static int judge_file(void *userdata, const struct load_text *text, struct diag *diag)
@@ -64,13 +68,13 @@ static bool tree_is_initrd(const char *root)
 }
 
 /* A word that is wrong must not keep a stack from coming up; the rest of the line counts. */
-static int apply_cmdline(struct stack *stack, struct report *report)
+static int apply_cmdline(struct stack *stack, bool initrd, struct report *report)
 {
 	_cleanup_(cmdline_done) struct cmdline cmdline = {};
 	_cleanup_(diag_done) struct diag diag = {};
 	int r;
 
-	r = cmdline_read(in_initrd(), &cmdline, &diag);
+	r = cmdline_read(initrd, &cmdline, &diag);
 	if (r > 0)
 		report_diag(report, &diag);
 	if (r == -ENOMEM)
@@ -86,19 +90,47 @@ static int apply_cmdline(struct stack *stack, struct report *report)
 	return r < 0 ? r : 0;
 }
 
-int config_load(const char *root, enum log_level level, struct stack *ret, size_t *ret_errors)
+static void report_layers(struct report *report, const struct stack *stack)
 {
-	return config_load_files(root, level, ret, ret_errors, NULL);
+	for (size_t i = 0; i < stack->n_layers; i++) {
+		const struct layer *layer = stack->layers[i];
+
+		if (!layer->broken)
+			continue;
+		report->sealed = report->sealed || layer->common.phase == PHASE_SEALED;
+		report_diag(report, &layer->error);
+	}
+	if (stack->seal && stack->seal->broken) {
+		report->sealed = true;
+		report_diag(report, &stack->seal->error);
+	}
 }
 
-int config_load_files(const char *root, enum log_level level, struct stack *ret, size_t *ret_errors,
-	struct load_files *ret_files)
+void config_report_done(struct config_report *report)
 {
+	load_files_done(&report->files);
+}
+
+int config_load(const char *root, enum log_level level, struct stack *ret, size_t *ret_errors)
+{
+	_cleanup_(config_report_done) struct config_report report = {};
+	const struct config_request request = { .root = root, .level = level };
+	int r = config_load_report(&request, ret, &report);
+
+	if (r >= 0)
+		*ret_errors = report.n_errors;
+	return r;
+}
+
+int config_load_report(
+	const struct config_request *config, struct stack *ret, struct config_report *ret_report)
+{
+	const char *root = config->root;
 	_cleanup_(load_files_done) struct load_files files = {};
 	_cleanup_(stack_done) struct stack stack = { .demands_trust = true };
 	_cleanup_(report_done) struct report report = {
-		.level = level,
-		.judge.in_initrd = root ? tree_is_initrd(root) : in_initrd(),
+		.level = config->level,
+		.judge.in_initrd = config->initrd || (root ? tree_is_initrd(root) : in_initrd()),
 	};
 	const struct load_request request = {
 		.root = root,
@@ -112,27 +144,22 @@ int config_load_files(const char *root, enum log_level level, struct stack *ret,
 	if (r < 0)
 		return r;
 	if (!root) {
-		r = apply_cmdline(&stack, &report);
+		r = apply_cmdline(&stack, config->initrd || in_initrd(), &report);
 		if (r < 0)
 			return r;
 	}
 	r = stack_link(&stack);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < stack.n_layers; i++)
-		if (stack.layers[i]->broken)
-			report_diag(&report, &stack.layers[i]->error);
-
-	if (stack.seal && stack.seal->broken)
-		report_diag(&report, &stack.seal->error);
-
-	if (ret_files) {
-		*ret_files = files;
-		files = (struct load_files){};
-	}
+	report_layers(&report, &stack);
+	*ret_report = (struct config_report){
+		.n_errors = report.n,
+		.sealed = report.sealed,
+		.files = files,
+	};
+	files = (struct load_files){};
 	*ret = stack;
 	stack = (struct stack){};
-	*ret_errors = report.n;
 	return 0;
 }
 

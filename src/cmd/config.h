@@ -15,9 +15,24 @@
  */
 int config_load(
 	const char *root, enum log_level level, struct stack *ret, size_t *ret_errors) _must_check_;
-/* The same, and which files were read; ret_files may be NULL. */
-int config_load_files(const char *root, enum log_level level, struct stack *ret, size_t *ret_errors,
-	struct load_files *ret_files) _must_check_;
+
+struct config_request {
+	const char *root;     /* NULL: the running system, with its kernel command line */
+	enum log_level level; /* of errors */
+	bool initrd;	      /* as an initrd would see it, which this is or is to be made of */
+};
+
+/* What there is to say of a configuration besides its layers. */
+struct config_report {
+	size_t n_errors;
+	bool sealed; /* an error has to do with the sealed phase, or may have */
+	struct load_files files;
+};
+
+void config_report_done(struct config_report *report);
+int config_load_report(const struct config_request *config, struct stack *ret,
+	struct config_report *ret_report) _must_check_;
+
 /* The layer of that name, or -ENOENT and a diag. It may be broken. */
 int config_find(const struct stack *stack, const char *name, struct layer **ret,
 	struct diag *diag) _must_check_;

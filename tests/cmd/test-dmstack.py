@@ -59,7 +59,9 @@ def help_and_version(folder):
 def usage_errors(folder):
     """wrong use is exit status 2 and one line on stderr"""
     for args in ((), ("frobnicate",), ("plan", "--no-such"), ("plan", "a", "b"), ("attach",),
-                 ("detach",), ("attach", "a", "b"), ("list", "extra"), ("plan", "--root"),
+                 ("detach",), ("detach", "--all", "a"), ("detach", "--all", "--stack"),
+                 ("attach", "--initrd", "a"), ("attach", "--initrd"),
+                 ("attach", "a", "b"), ("list", "extra"), ("plan", "--root"),
                  ("plan", "--json", "--dot"), ("plan", "--dm-init"),
                  ("plan", "--dm-init", "--json", "a"), ("check", "--root=/a", "--root=/b"),
                  ("--json",), ("--root", "plan"), ("--no-such", "plan"), ("-x", "plan"),
