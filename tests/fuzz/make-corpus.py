@@ -41,6 +41,18 @@ def verity():
     write("verity-sb", "short", b"verity\0\0\1")
 
 
+def pe():
+    """Headers of an image with two sections, and behind them the size of the file."""
+    head = b"MZ".ljust(60, b"\0") + struct.pack("<I", 64)
+    head += b"PE\0\0" + struct.pack("<HHIIIHH", 0x8664, 2, 0, 0, 0, 16, 0x2022) + bytes(16)
+    for name, offset in ((b".linux", 512), (b".initrd", 1024)):
+        head += struct.pack("<8sIIIIIIHHI", name, 300, 4096, 300, offset, 0, 0, 0, 0, 0)
+    write("pe-sections", "two", head + struct.pack("<Q", 1324))
+    write("pe-sections", "short-file", head + struct.pack("<Q", 1323))
+    write("pe-sections", "cut", head[:-40] + struct.pack("<Q", 1324))
+    write("pe-sections", "far", head[:60] + b"\xff\xff\xff\xff" + head[64:] + bytes(8))
+
+
 def luks2():
     """Behind a zero the JSON text, behind a one the header as it is."""
     for name in ["luks2-xts-plain-4096", "luks2-hmac-sha256-xts-4096"]:
@@ -136,3 +148,4 @@ luks2()
 seal_slots()
 ciphers()
 file_systems()
+pe()
