@@ -12,5 +12,6 @@ extern const struct verb verb_verify;
 extern const struct verb verb_extract;
 extern const struct verb verb_inspect;
 extern const struct verb verb_sign;
+extern const struct verb verb_sign_policy;
 extern const struct verb verb_repair;
 extern const struct verb verb_recalculate;

@@ -12,6 +12,7 @@ static const struct verb *const verbs[] = {
 	&verb_extract,
 	&verb_inspect,
 	&verb_sign,
+	&verb_sign_policy,
 	&verb_repair,
 	&verb_recalculate,
 };

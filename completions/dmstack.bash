@@ -57,9 +57,12 @@ _dmstack_values() {
 	case $3 in
 	--root | --output | -o | --images)
 		compgen -d -- "$4"
-		[[ $2 != extract && $2 != import ]] || compgen -f -- "$4"
+		[[ $2 != extract && $2 != import && $2 != sign-policy ]] || compgen -f -- "$4"
 		;;
-	--input | -i | --certificate | -c | --private-key) compgen -f -- "$4" ;;
+	--input | -i | --certificate | -c | --private-key | --config | --uki | --join)
+		compgen -f -- "$4"
+		;;
+	--bank) printf '%s\n' sha256 sha384 ;;
 	--key | -k)
 		if [[ $4 == *=* ]]; then
 			compgen -f -P "${4%%=*}=" -- "${4#*=}"

@@ -55,7 +55,7 @@ function __dmstack_values
     switch $argv[2]
         case --root --images --mount -m
             __fish_complete_directories "$argv[3]" ''
-        case --input -i --output -o --certificate -c --private-key
+        case --input -i --output -o --certificate -c --private-key --config --uki --join
             __fish_complete_path "$argv[3]"
         case --key -k
             if string match -q '*=*' -- $argv[3]
@@ -64,6 +64,8 @@ function __dmstack_values
             else
                 printf '%s\n' credential: file: keyring:
             end
+        case --bank
+            printf '%s\n' sha256 sha384
         case --stack -s
             printf '%s\n' crypt-only integrity-only integrity-then-crypt crypt-then-integrity \
                 verity-only verity-then-crypt crypt-then-verity aead luks luks-aead

@@ -59,8 +59,9 @@ _dmstack_choices() {
 _dmstack_value() {
 	case $1 in
 	--root | --images) _files -/ ;;
-	--output | -o) if [[ $verb == (extract|import) ]]; then _files; else _files -/; fi ;;
-	--input | --certificate | -c | --private-key) _files ;;
+	--output | -o) if [[ $verb == (extract|import|sign-policy) ]]; then _files; else _files -/; fi ;;
+	--input | --certificate | -c | --private-key | --config | --uki | --join) _files ;;
+	--bank) compadd -- sha256 sha384 ;;
 	-i) if [[ $verb == create ]]; then _files; else _files -/; fi ;;
 	--key | -k)
 		if compset -P '*='; then _files; else compadd -S '' credential: file: keyring:; fi

@@ -17,7 +17,6 @@
  * to nothing.
  */
 #define PCR_MAX		  15U
-#define SIGNED_PCRS_DFLT  "11+12+13+15"
 #define LITERAL_PCRS_DFLT "7"
 
 static const char *const phase_words[] = { "bootstrap", "sealed", NULL };
@@ -48,7 +47,7 @@ const struct field seal_fields[] = {
 			"update of what they measure needs *dmstack reseal*."),
 	SEAL("signed-pcrs", FIELD_STRING, signed_pcrs,
 		.help = "The PCRs, joined by +, whose values are signed. With *public-key=* only, "
-			"and then " SIGNED_PCRS_DFLT " if it is not given."),
+			"and then " SEAL_SIGNED_PCRS_DFLT " if it is not given."),
 	SEAL("literal-pcrs", FIELD_STRING, literal_pcrs,
 		.help = "The PCRs, joined by +, that must be as they were when the slot was written, "
 			"or *none*. If it is not given: " LITERAL_PCRS_DFLT "."),
@@ -162,8 +161,7 @@ int seal_set_device(struct seal *seal, const char *device, struct diag *diag)
 	return 0;
 }
 
-/* "7", "0+2+7" or "none". */
-static int parse_pcrs(const char *field, const char *text, uint32_t *ret, struct diag *diag)
+int seal_parse_pcrs(const char *field, const char *text, uint32_t *ret, struct diag *diag)
 {
 	_cleanup_free_ char *copy = strdup(text);
 	uint32_t mask = 0;
@@ -191,14 +189,14 @@ static int parse_pcrs(const char *field, const char *text, uint32_t *ret, struct
 
 static int finish_masks(struct seal *seal, struct diag *diag)
 {
-	int r = parse_pcrs(
+	int r = seal_parse_pcrs(
 		"literal-pcrs", seal->literal_pcrs ?: LITERAL_PCRS_DFLT, &seal->literal_mask, diag);
 	if (r < 0)
 		return r;
 
 	seal->signed_mask = 0;
 	if (seal->public_key) {
-		r = parse_pcrs("signed-pcrs", seal->signed_pcrs ?: SIGNED_PCRS_DFLT,
+		r = seal_parse_pcrs("signed-pcrs", seal->signed_pcrs ?: SEAL_SIGNED_PCRS_DFLT,
 			&seal->signed_mask, diag);
 		if (r < 0)
 			return r;

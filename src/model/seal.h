@@ -11,6 +11,9 @@
 #include "devref.h"
 #include "field.h"
 
+/* The PCRs that are signed unless others are named. */
+#define SEAL_SIGNED_PCRS_DFLT "11+12+13+15"
+
 enum seal_bank { SEAL_BANK_SHA256, SEAL_BANK_SHA384, _SEAL_BANK_MAX };
 enum seal_commit { SEAL_COMMIT_IMMEDIATE, SEAL_COMMIT_AFTER_GOOD, _SEAL_COMMIT_MAX };
 enum seal_bootstrap { SEAL_BOOTSTRAP_DENY, SEAL_BOOTSTRAP_ALLOW, _SEAL_BOOTSTRAP_MAX };
@@ -61,6 +64,9 @@ int seal_set_option(struct seal *seal, const char *option, struct diag *diag) _m
 int seal_set_device(struct seal *seal, const char *device, struct diag *diag) _must_check_;
 /* True for fields that a manifest says elsewhere, or cannot say. */
 bool seal_field_is_local(const struct field *field);
+/* A set of PCRs: "7", "0+2+7" or "none". field is its name for messages. */
+int seal_parse_pcrs(
+	const char *field, const char *text, uint32_t *ret, struct diag *diag) _must_check_;
 /* What all of it together must be; sets the masks. */
 int seal_finish(struct seal *seal, struct diag *diag) _must_check_;
 /* True if both say the same. Place and phase do not count. */

@@ -32,6 +32,11 @@ static void bio_freep(BIO **bio)
 	BIO_free_all(*bio);
 }
 
+static void md_ctx_freep(EVP_MD_CTX **ctx)
+{
+	EVP_MD_CTX_free(*ctx);
+}
+
 static void cms_freep(CMS_ContentInfo **cms)
 {
 	CMS_ContentInfo_free(*cms);
@@ -114,11 +119,12 @@ int signer_new(const char *key, const char *certificate, struct signer **ret, st
 	r = store_each(key, OSSL_STORE_INFO_PKEY, take_key, signer, diag);
 	if (r >= 0 && !signer->key)
 		r = diag_set(diag, -ENOKEY, "%s has no private key that can be read", key);
-	if (r >= 0)
+	if (r >= 0 && certificate)
 		r = store_each(certificate, OSSL_STORE_INFO_CERT, take_certificate, signer, diag);
-	if (r >= 0 && !signer->certificate)
+	if (r >= 0 && certificate && !signer->certificate)
 		r = diag_set(diag, -ENOKEY, "%s has no certificate", certificate);
-	if (r >= 0 && X509_check_private_key(signer->certificate, signer->key) != 1) {
+	if (r >= 0 && certificate &&
+		X509_check_private_key(signer->certificate, signer->key) != 1) {
 		ERR_clear_error();
 		r = diag_set(diag, -EKEYREJECTED, "the key %s is not that of the certificate %s",
 			key, certificate);
@@ -146,6 +152,34 @@ int signature_make(const struct signer *signer, const void *data, size_t size,
 	buf_append(ret, der, (size_t)len);
 	OPENSSL_free(der);
 	return buf_error(ret);
+}
+
+static bool is_p256(const EVP_PKEY *key)
+{
+	char group[32];
+
+	return EVP_PKEY_is_a(key, "EC") &&
+	       EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 &&
+	       OBJ_txt2nid(group) == NID_X9_62_prime256v1;
+}
+
+int signature_make_ecdsa(const struct signer *signer, const void *data, size_t size,
+	struct ecdsa_signature *ret, struct diag *diag)
+{
+	_cleanup_(md_ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t der[ECDSA_DER_MAX];
+	size_t der_size = sizeof(der);
+
+	if (!ctx)
+		return -ENOMEM;
+	if (!is_p256(signer->key))
+		return diag_set(diag, -EKEYREJECTED, "the key is not one of the curve P-256");
+	if (EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, signer->key) != 1 ||
+		EVP_DigestSign(ctx, der, &der_size, data, size) != 1)
+		return diag_set(diag, -EIO, "cannot sign: %s", complaint());
+	if (ecdsa_der_read(der, der_size, ret) < 0)
+		return diag_set(diag, -EIO, "cannot sign: libcrypto gives another form");
+	return 0;
 }
 
 struct trust *trust_free(struct trust *trust)

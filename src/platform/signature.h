@@ -9,6 +9,7 @@
 
 #include "buf.h"
 #include "diag.h"
+#include "ecdsa-der.h"
 #include "macro.h"
 
 #define SIGNATURE_SIZE_MAX 65536 /* bytes that one may have */
@@ -17,7 +18,7 @@ struct signer;
 
 /*
  * key, certificate: a PEM or DER file, or a URI that libcrypto's providers know (pkcs11:...).
- * -ENOKEY: none is there. -EKEYREJECTED: key and certificate do not belong together.
+ * certificate NULL: signature_make() is not going to be called. -ENOKEY: none is there. -EKEYREJECTED: key and certificate do not belong together.
  */
 int signer_new(const char *key, const char *certificate, struct signer **ret,
 	struct diag *diag) _must_check_;
@@ -26,6 +27,10 @@ struct signer *signer_free(struct signer *signer);
 /* with_certificate: put the certificate into the signature; the kernel has its own. */
 int signature_make(const struct signer *signer, const void *data, size_t size,
 	bool with_certificate, struct buf *ret, struct diag *diag) _must_check_;
+
+/* ECDSA with SHA-256, as a TPM verifies it. -EKEYREJECTED: the key is not one of P-256. */
+int signature_make_ecdsa(const struct signer *signer, const void *data, size_t size,
+	struct ecdsa_signature *ret, struct diag *diag) _must_check_;
 
 /* Certificates that are trusted by themselves, whatever signed them. */
 struct trust;
