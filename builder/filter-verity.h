@@ -86,6 +86,8 @@ int verity_digest(struct verity_vdev *v, struct digest *digest, const void *bloc
 	uint8_t *ret) _must_check_;
 void verity_report(struct verity_vdev *v, const struct damage *damage);
 
+/* VERITY_SB_SIZE bytes, as the layer says them. */
+void verity_make_superblock(const struct verity_vdev *v, uint8_t *ret);
 int verity_writer_init(struct verity_vdev *v) _must_check_;
 void verity_writer_done(struct verity_vdev *v);
 int verity_write(struct vdev *v, const void *data, uint64_t len, uint64_t offset);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The images of one layer, opened so that they can be changed. Nothing of another layer is
- * touched, and what lies in a layer below cannot be written at all.
+ * The images of one layer, or those below it, opened so that they can be changed. Layers above and
+ * beside it are not touched.
  */
 
 #include <fcntl.h>
@@ -59,9 +59,15 @@ int image_change_load(struct image_change *c, const char *verb,
 	return 0;
 }
 
-static bool is_of_layer(const struct image_change *c, const struct manifest_artifact *a)
+/* It is this layer's or that of one below it. */
+static bool is_below(const struct layer *layer, const char *name)
 {
-	return streq(a->layer, image_change_layer(c)->name);
+	if (streq(layer->name, name))
+		return true;
+	for (size_t k = 0; k < layer->n_devices; k++)
+		if (layer->devices[k].layer && is_below(layer->devices[k].layer, name))
+			return true;
+	return false;
 }
 
 /* In the folder of the output. Without a manifest, a file is a path. */
@@ -72,14 +78,27 @@ static const char *copy_name(const struct manifest_artifact *a)
 	return slash ? slash + 1 : a->file;
 }
 
-static int check_devices(const struct layer *layer, struct diag *diag)
+static bool is_of_layer(const struct image_change *c, const struct manifest_artifact *a)
 {
-	for (size_t k = 0; k < layer->n_devices; k++)
-		if (layer->devices[k].layer)
+	return is_below(image_change_layer(c), a->layer);
+}
+
+static int check_devices(const struct image_change *c, const struct layer *layer, struct diag *diag)
+{
+	for (size_t k = 0; k < layer->n_devices; k++) {
+		const struct layer *below = layer->devices[k].layer;
+		int r;
+
+		if (!below)
+			continue;
+		if (!c->through || !c->through(below))
 			return diag_set(diag, -EOPNOTSUPP,
-				"layer %s lies on layer %s; only what is an image of its own can "
-				"be changed",
-				layer->name, layer->devices[k].layer->name);
+				"layer %s lies on layer %s, and cannot be changed through that",
+				layer->name, below->name);
+		r = check_devices(c, below, diag);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 
@@ -103,7 +122,7 @@ int image_change_pick(struct image_change *c, bool (*wanted)(const struct layer 
 	if (found > 1)
 		return diag_set(
 			diag, -EINVAL, "more than one layer is possible: --name says which");
-	return check_devices(image_change_layer(c), diag);
+	return check_devices(c, image_change_layer(c), diag);
 }
 
 static int open_folder(const char *path, int *ret, struct diag *diag)
@@ -190,9 +209,16 @@ int image_change_open(struct image_change *c, struct diag *diag)
 	r = open_folders(c, diag);
 	if (r >= 0)
 		r = open_images(c, diag);
-	if (r >= 0)
-		r = image_set_open_layer(&c->set, c->layer, pipeline_threads(&c->pipeline), diag);
-	return r < 0 ? diag_at(diag, r, "layer %s", image_change_layer(c)->name) : r;
+	for (size_t i = 0; r >= 0 && i <= c->layer; i++) {
+		const char *name = c->set.layers[i]->name;
+
+		if (!is_below(image_change_layer(c), name))
+			continue;
+		r = image_set_open_layer(&c->set, i, pipeline_threads(&c->pipeline), diag);
+		if (r < 0)
+			(void)diag_at(diag, r, "layer %s", name);
+	}
+	return r;
 }
 
 int image_change_publish(struct image_change *c, struct diag *diag)

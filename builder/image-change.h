@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Changes the images of one layer of a stack that was built: in copies, which appear whole or not
+ * Changes the images of one layer of a stack, or those below it, that was built: in copies, which appear whole or not
  * at all, or where they are. What repair and recalculate share.
  */
 
@@ -54,6 +54,8 @@ struct image_change {
 	struct image_set set;
 	struct keystore keys;
 	struct damage_list reported;
+	/* Layers below that the picked one is changed through; NULL: it must be on images. */
+	bool (*through)(const struct layer *below);
 	size_t layer; /* index */
 	int images_fd, output_fd;
 	struct pipeline pipeline;

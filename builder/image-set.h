@@ -44,7 +44,7 @@ int image_set_link(struct image_set *set, const char *path, struct diag *diag) _
 int image_set_open_files(struct image_set *set, struct diag *diag) _must_check_;
 /* Opens the layers, bottom first; errors as in filter_open(). keys and report must be set. */
 int image_set_open_layers(struct image_set *set, unsigned threads, struct diag *diag) _must_check_;
-/* Opens one layer whose devices are files. */
+/* Opens one layer whose devices are files, or layers that are open. */
 int image_set_open_layer(
 	struct image_set *set, size_t index, unsigned threads, struct diag *diag) _must_check_;
 void image_set_done(struct image_set *set);

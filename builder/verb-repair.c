@@ -9,6 +9,8 @@
 #include "change-integrity.h"
 #include "interrupt.h"
 #include "json-text.h"
+#include "layer-linear.h"
+#include "layer-luks.h"
 #include "layer-verity.h"
 #include "verity-repair.h"
 
@@ -35,6 +37,14 @@ static bool has_parity(const struct layer *layer)
 	return layer->type == &layer_type_verity && layer_device(layer, "fec");
 }
 
+/* What these write is the same block; one with tags would have to write these too. */
+static bool can_write_through(const struct layer *below)
+{
+	if (below->type == &layer_type_crypt || below->type == &layer_type_luks)
+		return !crypt_fields(below)->integrity;
+	return below->type == &layer_type_linear;
+}
+
 static int print_result(struct image_change *c, const struct verity_repair *result)
 {
 	_cleanup_(buf_done) struct buf buf = {};
@@ -49,14 +59,17 @@ static int print_result(struct image_change *c, const struct verity_repair *resu
 		json_member_u64(&buf, "data-blocks", result->data_blocks);
 		json_member_u64(&buf, "tree-blocks", result->tree_blocks);
 		json_member_u64(&buf, "parity-blocks", result->parity_blocks);
+		json_member_bool(&buf, "superblock", result->superblock);
 		json_member_u64(&buf, "lost-blocks", result->lost_blocks);
 		buf_puts(&buf, "}}\n");
 	} else {
 		buf_printf(&buf,
-			"%s: repaired %ju blocks of data, %ju of the tree and %ju of the parity; "
+			"%s: repaired %ju blocks of data, %ju of the tree and %ju of the parity%s; "
 			"%ju are lost\n",
 			name, (uintmax_t)result->data_blocks, (uintmax_t)result->tree_blocks,
-			(uintmax_t)result->parity_blocks, (uintmax_t)result->lost_blocks);
+			(uintmax_t)result->parity_blocks,
+			result->superblock ? ", and the superblock" : "",
+			(uintmax_t)result->lost_blocks);
 	}
 	if (buf_error(&buf) < 0)
 		return buf_error(&buf);
@@ -64,13 +77,14 @@ static int print_result(struct image_change *c, const struct verity_repair *resu
 	return 0;
 }
 
-/* Bytes that neither data nor tree nor parity are, such as a superblock's padding, can differ. */
+/* Bytes that no layer looks at, such as those behind the parity, can differ still. */
 static int repair_verity(struct image_change *c, struct diag *diag)
 {
 	struct verity_repair result;
 	size_t wrong = 0;
 	int r;
 
+	c->through = can_write_through;
 	r = image_change_pick(c, has_parity, "has no verity layer with a fec device", diag);
 	if (r >= 0)
 		r = image_change_open(c, diag);

@@ -15,6 +15,7 @@
 #include "filter-verity.h"
 #include "overflow.h"
 #include "reed-solomon.h"
+#include "verity-sb.h"
 #include "verity-repair.h"
 
 /* Of a covered block. */
@@ -335,6 +336,38 @@ static uint64_t count_lost(const struct repair *r)
 	return n;
 }
 
+/*
+ * All data fit the root hash, so salt and sizes are right, and the bytes up to the tree are those of
+ * a superblock that says so, and zeros.
+ */
+static int repair_superblock(struct repair *r)
+{
+	struct verity_vdev *v = r->v;
+	const struct verity_fields *f = verity_fields(v->layer);
+	uint32_t unit = v->hash->block_size;
+	uint64_t end = v->tree.start_block * v->tree.params.hash_block_size;
+	uint64_t begin = f->hash_offset / unit * unit, skip = f->hash_offset - begin;
+	_cleanup_free_ uint8_t *found = NULL, *made = NULL;
+	int ret;
+
+	if (!f->superblock)
+		return 0;
+	end = align_up_u64(MAX(end, f->hash_offset + VERITY_SB_SIZE), unit);
+	found = malloc(end - begin);
+	made = calloc(1, end - begin);
+	if (!found || !made)
+		return -ENOMEM;
+	ret = vdev_read(v->hash, found, end - begin, begin);
+	if (ret < 0)
+		return ret;
+	memcpy(made, found, skip);
+	verity_make_superblock(v, made + skip);
+	if (memcmp(made, found, end - begin) == 0)
+		return 0;
+	r->result.superblock = true;
+	return vdev_write(v->hash, made, end - begin, begin);
+}
+
 static int repair_all(struct repair *r)
 {
 	int ret;
@@ -356,7 +389,7 @@ static int repair_all(struct repair *r)
 	r->v->repair_parity = true;
 	ret = verity_parity_run(r->v);
 	r->result.parity_blocks = atomic_load(&r->v->n_parity_repaired);
-	return ret;
+	return ret < 0 ? ret : repair_superblock(r);
 }
 
 int verity_repair(struct vdev *vdev, const volatile sig_atomic_t *cancel, struct verity_repair *ret,

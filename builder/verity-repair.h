@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Repairs data and tree of a verity layer from the parity of its forward error correction. The
- * devices below must be writable.
+ * Repairs data and tree of a verity layer from the parity of its forward error correction, and its
+ * superblock from the manifest. The devices below must be writable.
  */
 
 #include <signal.h>
@@ -14,6 +14,7 @@ struct verity_repair {
 	uint64_t data_blocks;	/* repaired */
 	uint64_t tree_blocks;	/* repaired */
 	uint64_t parity_blocks; /* computed anew */
+	bool superblock;	/* written anew */
 	uint64_t lost_blocks;	/* of data and tree: damaged still, or below such a block */
 };
 

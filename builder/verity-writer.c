@@ -269,10 +269,9 @@ int verity_write(struct vdev *vdev, const void *data, uint64_t len, uint64_t off
 			     });
 }
 
-static int write_superblock(struct verity_vdev *v)
+void verity_make_superblock(const struct verity_vdev *v, uint8_t *ret)
 {
 	const struct verity_fields *f = verity_fields(v->layer);
-	uint8_t data[VERITY_SB_SIZE];
 	struct verity_sb sb = {
 		.hash_type = (uint32_t)f->format,
 		.data_block_size = (uint32_t)f->data_block_size,
@@ -285,7 +284,15 @@ static int write_superblock(struct verity_vdev *v)
 	memcpy(sb.algorithm, f->hash, strnlen(f->hash, sizeof(sb.algorithm) - 1));
 	if (f->salt.size)
 		memcpy(sb.salt, f->salt.data, MIN(f->salt.size, sizeof(sb.salt)));
-	verity_sb_encode(&sb, data);
+	verity_sb_encode(&sb, ret);
+}
+
+static int write_superblock(struct verity_vdev *v)
+{
+	const struct verity_fields *f = verity_fields(v->layer);
+	uint8_t data[VERITY_SB_SIZE];
+
+	verity_make_superblock(v, data);
 	return block_assembler_put(v->sink, data, sizeof(data), f->hash_offset);
 }
 

@@ -4,6 +4,7 @@
 
 import json
 import random
+import shutil
 
 import stackcase
 from stackcase import MIB, StackCase
@@ -15,7 +16,8 @@ class Repair(StackCase):
     input_size = 3 * MIB + 3 * BLOCK
 
     def build(self, roots=2, *more):
-        self.create("--layer", ",".join(["verity", "fec=new", f"fec-roots={roots}", *more]),
+        fec = [] if any(word.startswith("fec=") for word in more) else ["fec=new"]
+        self.create("--layer", ",".join(["verity", *fec, f"fec-roots={roots}", *more]),
                     "--seed", stackcase.SEED)
         self.good = {p.name: p.read_bytes() for p in self.out.glob("*.img")}
         blocks = int(self.layer("root")["fec-blocks"])
@@ -139,11 +141,59 @@ class Repair(StackCase):
         self.create("--layer", "verity", "--force")
         _, proc = self.repair("--in-place", expect=1)
         self.assertIn("fec", proc.stderr)
-        keys = self.key("root", 64)
-        self.create("--layer", "crypt,key=credential:root", "--layer", "verity,fec=new", "--force",
-                    *keys)
+        self.create("--layer", "integrity", "--layer", "verity,fec=new", "--force")
         _, proc = self.repair("--in-place", expect=1)
-        self.assertIn("root-crypt", proc.stderr)
+        self.assertIn("root-integrity", proc.stderr)
+
+    def test_superblock(self):
+        """Gone or changed, it comes back from the manifest; the root hash says that it is right."""
+        for more in ([], ["hash=data", "fec=data"]):
+            with self.subTest(more):
+                self.out = self.dir / f"out{len(more)}"
+                self.build(2, *more)
+                role = "data" if more else "hash"
+                offset = int(self.layer("root").get("hash-offset", 0))
+                for at, spoiled in ((0, bytes(BLOCK)), (80, b"\xff" * 8), (600, b"\1")):
+                    self.overwrite(role, offset + at, spoiled)
+                    self.overwrite("data", 5 * BLOCK, bytes(BLOCK))
+                    result, _ = self.repair("--in-place")
+                    self.assertTrue(result["superblock"])
+                    for name, content in self.good.items():
+                        self.assertEqual((self.out / name).read_bytes(), content, name)
+                self.verify()
+
+    def test_superblock_that_is_not_known(self):
+        """Nothing else says the salt."""
+        self.build(2)
+        path = self.out / "root.json"
+        manifest = self.manifest()
+        del manifest["layers"][0]["salt"]
+        path.write_text(json.dumps(manifest))
+        self.overwrite("hash", 0, bytes(8))
+        _, proc = self.repair("--in-place", expect=1)
+        self.assertIn("superblock", proc.stderr)
+
+    def test_above_other_layers(self):
+        """What is repaired is encrypted again, and so the image is what it was."""
+        keys = self.key("root", 64)
+        for below in (["crypt,key=credential:root"], ["linear"],
+                      ["luks,key=credential:root,pbkdf=pbkdf2,pbkdf-force-iterations=1000"],
+                      ["crypt,key=credential:root", "linear", "crypt,key=credential:root"]):
+            for fec in ("fec=new", "hash=data,fec=data"):
+                with self.subTest(below=below, fec=fec):
+                    shutil.rmtree(self.out, ignore_errors=True)
+                    shutil.rmtree(self.dir / "copies", ignore_errors=True)
+                    layers = [w for b in below for w in ("--layer", b)]
+                    self.create(*layers, "--layer", f"verity,fec-roots=4,{fec}", *keys)
+                    self.good = {p.name: p.read_bytes() for p in self.out.glob("*.img")}
+                    size = len(self.good["root.data.img"])
+                    for at in (size - 3 * MIB, size - 2 * MIB, size - MIB):
+                        self.flip(self.image(), at)
+                    _, proc = self.repair("--output", self.dir / "copies", *keys)
+                    for name, content in self.good.items():
+                        self.assertEqual((self.dir / "copies" / name).read_bytes(), content, name)
+                    self.repair("--in-place", *keys)
+                    self.assertEqual(self.image().read_bytes(), self.good["root.data.img"])
 
 
 if __name__ == "__main__":
