@@ -243,6 +243,7 @@ static void put_artifacts(struct json_writer *w)
 	open_object(w, "items", required);
 	put_string(w, "file", "^[^/]+$", MANIFEST_TEXT_MAX);
 	put_string(w, "device", "^.+\\.[a-z]+$", MANIFEST_TEXT_MAX);
+	put_u64(w, "offset", UINT64_MAX);
 	put_u64(w, "bytes", UINT64_MAX);
 	put_string(w, "sha256", "^[0-9a-fA-F]{64}$", 64);
 	close_object(w);

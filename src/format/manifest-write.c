@@ -186,6 +186,8 @@ static int write_artifact(struct json_writer *w, const struct manifest_artifact 
 	json_write_text(w, "file", artifact->file);
 	buf_printf(&text, "%s.%s", artifact->layer, artifact->role);
 	json_write_text(w, "device", buf_str(&text));
+	if (artifact->offset)
+		json_write_u64(w, "offset", artifact->offset);
 	json_write_u64(w, "bytes", artifact->bytes);
 	if (artifact->has_sha256) {
 		buf_reset(&text);

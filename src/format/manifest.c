@@ -130,7 +130,8 @@ static int read_artifact_device(
 static int read_artifact(
 	const struct json_place *at, const struct manifest *m, struct manifest_artifact *artifact)
 {
-	static const char *const members[] = { "file", "device", "bytes", "sha256", NULL };
+	static const char *const members[] = { "file", "device", "offset", "bytes", "sha256",
+		NULL };
 	const char *text;
 	int r;
 
@@ -148,9 +149,16 @@ static int read_artifact(
 	r = read_artifact_device(at, m, artifact);
 	if (r < 0)
 		return r;
+	r = json_get_u64(at, "offset", &artifact->offset);
+	if (r < 0)
+		return r;
+	if (artifact->offset % SECTOR_SIZE)
+		return json_fail(at, "offset", "must be a multiple of %u", SECTOR_SIZE);
 	r = json_need_u64(at, "bytes", &artifact->bytes);
 	if (r < 0)
 		return r;
+	if (artifact->bytes > UINT64_MAX - artifact->offset)
+		return json_fail(at, "bytes", "the end is beyond what 64 bits can say");
 	r = json_get_text(at, "sha256", &text);
 	if (r <= 0)
 		return r;
@@ -181,6 +189,15 @@ static int element_place(const struct json_place *root, const char *member,
 	return 0;
 }
 
+/* Several may lie in one file, where each says where it begins. */
+static bool artifacts_overlap(const struct manifest_artifact *a, const struct manifest_artifact *b)
+{
+	if (!streq(a->file, b->file))
+		return false;
+	return a->offset == 0 || b->offset == 0 ||
+	       (a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes);
+}
+
 static int read_artifacts(const struct json_place *root, struct manifest *m)
 {
 	struct json_object *array;
@@ -206,9 +223,10 @@ static int read_artifacts(const struct json_place *root, struct manifest *m)
 		if (r < 0)
 			return r;
 		for (size_t j = 0; j < i; j++)
-			if (streq(m->artifacts[j].file, m->artifacts[i].file))
-				return json_fail(
-					&at, "file", "\"%s\" is there twice", m->artifacts[i].file);
+			if (artifacts_overlap(&m->artifacts[j], &m->artifacts[i]))
+				return json_fail(&at, "file", "\"%s\" is there twice%s",
+					m->artifacts[i].file,
+					m->artifacts[i].offset ? ", and the places overlap" : "");
 	}
 	return 0;
 }

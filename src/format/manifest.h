@@ -17,9 +17,10 @@
 
 /* A file that the builder made, and the device that it belongs on. */
 struct manifest_artifact {
-	char *file;  /* its name beside the manifest, without a folder; owned, like the rest */
-	char *layer; /* the layer whose device it is ... */
-	char *role;  /* ... and in which role */
+	char *file;	 /* its name beside the manifest, without a folder; owned, like the rest */
+	char *layer;	 /* the layer whose device it is ... */
+	char *role;	 /* ... and in which role */
+	uint64_t offset; /* bytes: where it begins in the file; 0: it is all of the file */
 	uint64_t bytes;
 	bool has_sha256;
 	uint8_t sha256[32];

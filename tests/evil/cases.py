@@ -468,6 +468,20 @@ manifest("artifact-path", "An artifact lies beside the manifest and nowhere else
          "../../etc/shadow", schema=True)
 manifest("artifact-digest", "A digest has 64 digits.", setting("artifacts.0.sha256", "00"),
          ": $.artifacts[0].sha256: ", "64", schema=True)
+manifest("artifact-offset", "A device does not begin within a sector.",
+         setting("artifacts.0.offset", 100), ": $.artifacts[0].offset: ", "512")
+manifest("artifact-negative-offset", "A file has nothing before its beginning.",
+         setting("artifacts.0.offset", -512), ": $.artifacts[0].offset", schema=True)
+manifest("artifact-overlap", "Two devices share bytes of one disk image.",
+         setting("artifacts", [
+             {"file": "bad.img", "device": "bad-tags.data", "offset": 1048576, "bytes": 1048576},
+             {"file": "bad.img", "device": "bad.hash", "offset": 2096640, "bytes": 4096}]),
+         ": $.artifacts[1].file: ", "overlap")
+manifest("artifact-whole-and-part", "One device is all of a file, another a part of it.",
+         setting("artifacts", [
+             {"file": "bad.img", "device": "bad-tags.data", "bytes": 1048576},
+             {"file": "bad.img", "device": "bad.hash", "offset": 2097152, "bytes": 4096}]),
+         ": $.artifacts[1].file: ", "twice")
 manifest("artifact-device", "The artifact belongs to no layer.",
          setting("artifacts.0.device", "worse.data"), ": $.artifacts[0].device: ", "worse")
 manifest("artifact-upper-device", "An artifact belongs on a device, not on another layer.",

@@ -68,6 +68,7 @@ static const char canonical[] =
 	"    {\n"
 	"      \"file\": \"root.tags.meta.img\",\n"
 	"      \"device\": \"root.tags.meta\",\n"
+	"      \"offset\": 1048576,\n"
 	"      \"bytes\": 4096,\n"
 	"      \"sha256\": \"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"\n"
 	"    }\n"
@@ -218,6 +219,12 @@ static const struct change changes[] = {
 	{ "\"root.tags.meta\"", "\"x.meta\"", "f: $.artifacts[0].device", "no layer" },
 	{ "\"root.tags.meta\"", "\"root.data\"", "f: $.artifacts[0].device", "another layer" },
 	{ "\"root.tags.meta\"", "\"meta\"", "f: $.artifacts[0].device", "LAYER.ROLE" },
+	{ "\"offset\": 1048576", "\"offset\": 1048577", "f: $.artifacts[0].offset",
+		"multiple of 512" },
+	{ "\"offset\": 1048576", "\"offset\": 18446744073709551104", "f: $.artifacts[0].bytes",
+		"64 bits" },
+	{ "\"offset\": 1048576", "\"offset\": \"1M\"", "f: $.artifacts[0].offset",
+		"must be a number" },
 	{ "eeff\"", "eef\"", "f: $.artifacts[0].sha256", "64 hexadecimal" },
 	{ "\"bytes\": 4096", "\"bytes\": true", "f: $.artifacts[0].bytes", "must be a number" },
 	{ "}\n", "}\n}\n", "f:", "behind the end" },
