@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "build.h"
+#include "build-private.h"
 #include "cleanup.h"
 #include "fd.h"
 #include "filter.h"
@@ -19,20 +19,7 @@
 #include "pipeline.h"
 #include "vdev-file.h"
 
-#define IMAGE_MODE  0644
 #define DERIVED_MAX 8160U /* bytes that seed_bytes() gives at once */
-
-struct build {
-	const struct build_args *args;
-	const struct recipe *recipe;
-	const struct layout *layout;
-	struct keystore *keys;
-	struct output_folder output;
-	char *manifest_name;
-	struct vdev *input;
-	struct vdev *files[LAYOUT_ARTIFACTS_MAX];
-	struct vdev *filters[RECIPE_LAYERS_MAX];
-};
 
 static void build_done(struct build *b)
 {
@@ -40,7 +27,9 @@ static void build_done(struct build *b)
 		vdev_free(b->filters[i]);
 	for (size_t i = 0; i < b->layout->n_artifacts; i++)
 		vdev_free(b->files[i]);
+	vdev_free(b->disk);
 	vdev_free(b->input);
+	partitions_done(&b->partitions);
 	free(b->manifest_name);
 	output_folder_done(&b->output);
 }
@@ -99,78 +88,25 @@ int build_check_keys(const struct recipe *recipe, struct keystore *keys, struct 
 	return 0;
 }
 
-static bool is_same_file(const char *a, const char *b)
-{
-	struct stat sa, sb;
-
-	return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
-	       sa.st_ino == sb.st_ino;
-}
-
-/*
- * Images of an older build of this stack that the new one does not have. Its manifest may say that
- * somebody's input is one, so only names that create gives count, and never today's input.
- */
-static int add_stale(struct build *b, const char *manifest_path)
-{
-	_cleanup_(manifest_freep) struct manifest *old = NULL;
-	_cleanup_free_ char *text = NULL;
-	size_t size;
-	int r = 0;
-
-	if (file_read(AT_FDCWD, manifest_path, MANIFEST_SIZE_MAX, &text, &size) < 0 ||
-		manifest_parse(text, size, manifest_path, &old, NULL) < 0)
-		return 0;
-	for (size_t i = 0; r >= 0 && i < old->n_artifacts; i++) {
-		const char *file = old->artifacts[i].file;
-		const char *rest = startswith(file, b->recipe->name);
-		_cleanup_free_ char *path = NULL;
-
-		if (!rest || *rest != '.')
-			continue;
-		if (asprintf(&path, "%s/%s", b->args->output, file) < 0)
-			return -ENOMEM;
-		if (!is_same_file(path, b->args->input))
-			r = output_folder_add(&b->output, file, false);
-	}
-	return r;
-}
-
-/* All names, the manifest last. */
-static int open_folder(struct build *b, struct diag *diag)
-{
-	_cleanup_free_ char *path = NULL;
-	int r = 0;
-
-	b->output.path = b->args->output;
-	b->output.replace = b->args->force;
-	if (asprintf(&path, "%s/%s.json", b->args->output, b->recipe->name) < 0)
-		return -ENOMEM;
-	b->manifest_name = strdup(strrchr(path, '/') + 1);
-	if (!b->manifest_name)
-		return -ENOMEM;
-	for (size_t i = 0; r >= 0 && i < b->layout->n_artifacts; i++)
-		if (!b->layout->artifacts[i].in_place)
-			r = output_folder_add(&b->output, b->layout->artifacts[i].file, true);
-	if (r >= 0 && b->args->force)
-		r = add_stale(b, path);
-	if (r >= 0)
-		r = output_folder_add(&b->output, b->manifest_name, true);
-	return r < 0 ? r : output_folder_open(&b->output, diag);
-}
-
 static int open_files(struct build *b, struct diag *diag)
 {
 	int fd = output_folder_work_fd(&b->output);
 	int r;
 
 	r = vdev_file_open(AT_FDCWD, b->args->input, 0, &b->input, diag);
+	if (r >= 0 && b->layout->disk_bytes)
+		r = vdev_file_create(fd, b->layout->artifacts[0].file, b->layout->disk_bytes,
+			BUILD_FILE_MODE, &b->disk, diag);
 	for (size_t i = 0; r >= 0 && i < b->layout->n_artifacts; i++) {
 		const struct artifact *a = &b->layout->artifacts[i];
 
-		r = a->in_place ? vdev_file_keep(fd, a->file, &b->files[i], diag)
-				: vdev_file_create(
-					  fd, a->file, a->bytes, IMAGE_MODE, &b->files[i], diag);
+		if (a->in_place)
+			r = vdev_file_keep(fd, a->file, &b->files[i], diag);
+		else if (b->disk)
+			r = vdev_file_slice(b->disk, a->offset, a->bytes, &b->files[i], diag);
+		else
+			r = vdev_file_create(
+				fd, a->file, a->bytes, BUILD_FILE_MODE, &b->files[i], diag);
 		if (r >= 0 && !a->in_place && !b->args->no_digest)
 			r = vdev_file_start_digest(b->files[i]);
 	}
@@ -292,6 +228,7 @@ static int describe_artifacts(const struct build *b, struct manifest *meta, stru
 		to->file = strdup(a->file);
 		to->layer = strdup(layer->name);
 		to->role = strdup(layer->type->roles[a->role].name);
+		to->offset = a->offset;
 		to->bytes = a->bytes;
 		if (!to->file || !to->layer || !to->role)
 			return -ENOMEM;
@@ -301,44 +238,32 @@ static int describe_artifacts(const struct build *b, struct manifest *meta, stru
 		if (b->args->no_digest || (a->in_place && in_place_has_tree(b->recipe)))
 			continue;
 		to->has_sha256 = true;
-		r = vdev_file_sha256(b->files[i], &interrupted, to->sha256);
+		r = vdev_file_sha256(b->files[i], a->bytes, &interrupted, to->sha256);
 		if (r < 0)
 			return diag_set(diag, r, "cannot read %s again: %s", a->file, strerror(-r));
 	}
 	return 0;
 }
 
-/* All bytes are on the disk before the first name is, so that the names come close together. */
-static int sync_images(const struct build *b, struct diag *diag)
+/* The UUIDs of partitions may follow from root hashes, so that the table comes last. */
+static int make_partitions(struct build *b, const struct manifest *meta, struct diag *diag)
 {
-	for (size_t i = 0; i < b->layout->n_artifacts; i++)
-		if (!b->layout->artifacts[i].in_place && fsync(vdev_file_fd(b->files[i])) < 0)
-			return diag_set(diag, -errno, "cannot write %s: %s",
-				b->layout->artifacts[i].file, strerror(errno));
-	return 0;
-}
-
-static int publish(struct build *b, const struct manifest *meta, struct diag *diag)
-{
-	_cleanup_(buf_done) struct buf text = {};
+	struct partitions_args args = {
+		.recipe = b->recipe,
+		.layout = b->layout,
+		.mount = meta->mount,
+		.architecture = b->args->architecture,
+		.seed = b->args->seed,
+	};
 	int r;
 
-	r = manifest_write(meta, &text);
-	if (r < 0)
-		return diag_set(diag, r, "the manifest cannot be written: %s", strerror(-r));
-	r = sync_images(b, diag);
-	if (r >= 0)
-		r = output_folder_stage(&b->output, diag);
-	for (size_t i = 0; r >= 0 && i < b->layout->n_artifacts; i++)
-		if (!b->layout->artifacts[i].in_place)
-			r = vdev_file_place(b->files[i], b->output.stage_fd, diag);
-	if (r < 0)
+	if (!b->disk && !b->args->repart)
+		return 0;
+	r = partitions_init(&b->partitions, &args, diag);
+	if (r < 0 || !b->disk)
 		return r;
-	r = file_write_atomic(
-		b->output.stage_fd, b->manifest_name, text.data, text.size, IMAGE_MODE);
-	if (r < 0)
-		return diag_set(diag, r, "cannot write %s: %s", b->manifest_name, strerror(-r));
-	return interrupted ? -ECANCELED : output_folder_publish(&b->output, diag);
+	return partitions_write_gpt(
+		&b->partitions, vdev_file_fd(b->disk), b->layout->artifacts[0].file, diag);
 }
 
 int build_run(const struct build_args *args, const struct recipe *recipe,
@@ -354,7 +279,7 @@ int build_run(const struct build_args *args, const struct recipe *recipe,
 	};
 	int r;
 
-	r = open_folder(&b, diag);
+	r = build_open_folder(&b, diag);
 	if (r >= 0)
 		r = open_files(&b, diag);
 	if (r >= 0)
@@ -365,9 +290,11 @@ int build_run(const struct build_args *args, const struct recipe *recipe,
 	/* The root hashes are known now, so the layers can be described. */
 	meta->layers = (struct layer **)recipe->layers;
 	meta->n_layers = recipe->n_layers;
-	r = describe_artifacts(&b, meta, diag);
+	r = make_partitions(&b, meta, diag);
 	if (r >= 0)
-		r = publish(&b, meta, diag);
+		r = describe_artifacts(&b, meta, diag);
+	if (r >= 0)
+		r = build_publish(&b, meta, diag);
 	meta->layers = NULL;
 	meta->n_layers = 0;
 	return r;

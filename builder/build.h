@@ -17,8 +17,10 @@ struct build_args {
 	const char *output; /* folder; made if it is not there */
 	unsigned threads;   /* 0: as many as there are CPUs */
 	const struct seed *seed;
-	bool force;	/* replace what is there */
-	bool no_digest; /* leave the sha256 of the images out of the manifest */
+	bool force;		  /* replace what is there */
+	bool no_digest;		  /* leave the sha256 of the images out of the manifest */
+	const char *architecture; /* of partition types; or NULL */
+	const char *repart; /* where systemd-repart will find the images; NULL: no definitions */
 	enum progress_mode progress;
 };
 

@@ -146,6 +146,10 @@ static int open_folders(struct image_change *c, struct diag *diag)
 	for (size_t i = 0; r >= 0 && i < c->set.manifest->n_artifacts; i++) {
 		const struct manifest_artifact *a = &c->set.manifest->artifacts[i];
 
+		if (a->offset)
+			return diag_set(diag, -EOPNOTSUPP,
+				"%s is a disk image: use --in-place, on a copy if need be",
+				a->file);
 		if (is_of_layer(c, a) && !c->opts->force &&
 			faccessat(c->output_fd, copy_name(a), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			r = diag_set(diag, -EEXIST, "%s/%s exists (--force replaces it)", output,
@@ -178,11 +182,7 @@ static int change_image(struct image_change *c, size_t index, struct diag *diag)
 	int r;
 
 	r = vdev_file_change(c->images_fd, c->set.manifest->artifacts[index].file, &v, diag);
-	if (r < 0)
-		return r;
-	vdev_free(c->set.files[index]);
-	c->set.files[index] = v;
-	return 0;
+	return r < 0 ? r : image_set_take_file(&c->set, index, v, diag);
 }
 
 static int open_images(struct image_change *c, struct diag *diag)
@@ -276,7 +276,7 @@ int image_change_digests(struct image_change *c, bool rewrite, size_t *ret_wrong
 
 		if (!is_of_layer(c, a) || !a->has_sha256)
 			continue;
-		r = file_sha256(vdev_file_fd(c->set.files[i]), a->bytes, &interrupted, digest);
+		r = vdev_file_sha256(c->set.files[i], a->bytes, &interrupted, digest);
 		if (r < 0)
 			return diag_set(diag, r, "cannot read %s: %s", a->file, strerror(-r));
 		if (memcmp(digest, a->sha256, sizeof(digest)) == 0)

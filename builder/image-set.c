@@ -90,22 +90,42 @@ int image_set_load(struct image_set *ret, const char *path, const char *folder, 
 	return 0;
 }
 
+int image_set_take_file(struct image_set *set, size_t index, struct vdev *whole, struct diag *diag)
+{
+	const struct manifest_artifact *a = &set->manifest->artifacts[index];
+	struct vdev *part = whole;
+	int r = 0;
+
+	if (a->offset) {
+		r = vdev_file_slice(whole, a->offset, a->bytes, &part, diag);
+		vdev_free(whole);
+	}
+	if (r < 0)
+		return r;
+	vdev_free(set->files[index]);
+	set->files[index] = part;
+	return 0;
+}
+
 static int open_file(struct image_set *set, size_t index, int dir_fd, struct diag *diag)
 {
 	const struct manifest_artifact *a = &set->manifest->artifacts[index];
+	_cleanup_(vdev_freep) struct vdev *v = NULL;
 	struct stat st;
 	int r;
 
-	r = vdev_file_open(dir_fd, a->file, 0, &set->files[index], diag);
+	r = vdev_file_open(dir_fd, a->file, 0, &v, diag);
 	if (r < 0)
 		return r;
-	if (fstat(vdev_file_fd(set->files[index]), &st) < 0)
+	if (fstat(vdev_file_fd(v), &st) < 0)
 		return diag_set(diag, -errno, "%s: %s", a->file, strerror(errno));
 	/* A block device may be larger than what was written to it; the layers look at that. */
-	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size != a->bytes)
-		return diag_set(diag, -EMEDIUMTYPE, "%s has %ju bytes, but the manifest says %ju",
-			a->file, (uintmax_t)st.st_size, (uintmax_t)a->bytes);
-	return 0;
+	if (S_ISREG(st.st_mode) && (a->offset ? (uint64_t)st.st_size < a->offset + a->bytes
+					      : (uint64_t)st.st_size != a->bytes))
+		return diag_set(diag, -EMEDIUMTYPE, "%s has %ju bytes, but the manifest says %s%ju",
+			a->file, (uintmax_t)st.st_size, a->offset ? "at least " : "",
+			(uintmax_t)(a->offset + a->bytes));
+	return image_set_take_file(set, index, take_ptr(v), diag);
 }
 
 int image_set_open_files(struct image_set *set, struct diag *diag)

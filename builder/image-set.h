@@ -42,6 +42,9 @@ int image_set_describe(
 int image_set_link(struct image_set *set, const char *path, struct diag *diag) _must_check_;
 /* Opens the files, which must have the size that the manifest says (-EMEDIUMTYPE). */
 int image_set_open_files(struct image_set *set, struct diag *diag) _must_check_;
+/* Puts the image of an artifact, or the disk image that it lies in, in place of its file. Takes it. */
+int image_set_take_file(
+	struct image_set *set, size_t index, struct vdev *whole, struct diag *diag) _must_check_;
 /* Opens the layers, bottom first; errors as in filter_open(). keys and report must be set. */
 int image_set_open_layers(struct image_set *set, unsigned threads, struct diag *diag) _must_check_;
 /* Opens one layer whose devices are files, or layers that are open. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "gpt.h"
 #include "layer-integrity.h"
 #include "layer-verity.h"
 #include "layout.h"
@@ -308,6 +309,33 @@ int layout_init(struct layout *ret, const struct recipe *recipe, const struct la
 	return 0;
 }
 
+int layout_place_on_disk(struct layout *layout, const struct recipe *recipe, struct diag *diag)
+{
+	uint64_t end = GPT_ALIGNMENT;
+
+	if (layout->n_artifacts > GPT_PARTITIONS_MAX)
+		return diag_set(diag, -E2BIG,
+			"%zu images are more than the %u partitions of a disk", layout->n_artifacts,
+			GPT_PARTITIONS_MAX);
+	for (size_t i = 0; i < layout->n_artifacts; i++) {
+		struct artifact *a = &layout->artifacts[i];
+		char *file;
+
+		if (asprintf(&file, "%s.disk.img", recipe->name) < 0)
+			return -ENOMEM;
+		free(a->file);
+		a->file = file;
+		a->offset = end;
+		if (add_overflows(end, a->bytes, &end) ||
+			align_up_overflows(end, GPT_ALIGNMENT, &end))
+			return diag_set(diag, -EOVERFLOW, "the disk image would be too large");
+	}
+	if (add_overflows(end, GPT_ALIGNMENT, &layout->disk_bytes) ||
+		layout->disk_bytes > INT64_MAX)
+		return diag_set(diag, -EOVERFLOW, "the disk image would be too large");
+	return 0;
+}
+
 /* Names may be as long as they like, and the columns behind them stay below each other. */
 static int name_width(const struct layout *layout, const struct recipe *recipe)
 {
@@ -329,15 +357,18 @@ void layout_print(const struct layout *layout, const struct recipe *recipe, stru
 		buf_printf(buf, "%-*s %-10s %16ju %16ju\n", width, recipe->layers[i]->name,
 			recipe->layers[i]->type->name, (uintmax_t)(layout->wanted[i] * SECTOR_SIZE),
 			(uintmax_t)(layout->length[i] * SECTOR_SIZE));
-	buf_printf(
-		buf, "%-*s %-10s %16s %16s  %s\n", width, "IMAGE", "ROLE", "", "BYTES", "DEVICE");
+	buf_printf(buf, "%-*s %-10s %16s %16s  %s\n", width, "IMAGE", "ROLE",
+		layout->disk_bytes ? "OFFSET" : "", "BYTES", "DEVICE");
 	for (size_t i = 0; i < layout->n_artifacts; i++) {
 		const struct artifact *a = &layout->artifacts[i];
 		const struct layer *layer = recipe->layers[a->layer];
 		const char *role = layer->type->roles[a->role].name;
 
-		buf_printf(buf, "%-*s %-10s %16s %16ju  ", width, a->file, role, "",
-			(uintmax_t)a->bytes);
+		buf_printf(buf, "%-*s %-10s ", width, a->file, role);
+		if (a->offset)
+			buf_printf(buf, "%16ju %16ju  ", (uintmax_t)a->offset, (uintmax_t)a->bytes);
+		else
+			buf_printf(buf, "%16s %16ju  ", "", (uintmax_t)a->bytes);
 		devref_print(&layer_device(layer, role)->ref, buf);
 		buf_putc(buf, '\n');
 	}

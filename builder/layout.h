@@ -11,9 +11,10 @@
 #define LAYOUT_ARTIFACTS_MAX (RECIPE_LAYERS_MAX * (LAYER_ROLES_MAX - 1) + 1)
 
 struct artifact {
-	size_t layer; /* index into recipe.layers */
-	size_t role;  /* index into the type's roles */
-	char *file;   /* NAME.ROLE.img; owned */
+	size_t layer;	 /* index into recipe.layers */
+	size_t role;	 /* index into the type's roles */
+	char *file;	 /* NAME.ROLE.img; owned */
+	uint64_t offset; /* bytes: where in a disk image; 0: it is a file of its own */
 	uint64_t bytes;
 	bool in_place; /* the input itself: neither written nor published */
 };
@@ -25,6 +26,7 @@ struct layout {
 	uint64_t used[RECIPE_LAYERS_MAX]; /* sectors of the data device that the layer needs */
 	struct artifact artifacts[LAYOUT_ARTIFACTS_MAX];
 	size_t n_artifacts;
+	uint64_t disk_bytes; /* of the disk image; 0: there is none */
 };
 
 struct layout_args {
@@ -39,6 +41,12 @@ struct layout_args {
  */
 int layout_init(struct layout *ret, const struct recipe *recipe, const struct layout_args *args,
 	struct diag *diag) _must_check_;
+/*
+ * Puts all images into one, NAME.disk.img, as partitions that begin at multiples of 1 MiB, with as
+ * much room before and behind. -E2BIG: too many for a table.
+ */
+int layout_place_on_disk(
+	struct layout *layout, const struct recipe *recipe, struct diag *diag) _must_check_;
 void layout_done(struct layout *layout);
 /* The blocks in bytes that the layer's mapping has: the largest of its own and those below. */
 uint32_t layout_block_size(const struct recipe *recipe, size_t index);

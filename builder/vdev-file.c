@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 
 #include "fd.h"
+#include "file-digest.h"
 #include "overflow.h"
 #include "vdev-file.h"
 #include "write-digest.h"
@@ -20,7 +21,8 @@
 struct vdev_file {
 	struct vdev vdev;
 	struct tmpfile file; /* file.fd is the descriptor in either mode */
-	uint64_t data_bytes; /* what the file has; zeros follow up to vdev.size_bytes */
+	uint64_t offset;     /* where the device begins in the file, bytes */
+	uint64_t data_bytes; /* what the file has from there; zeros follow up to vdev.size_bytes */
 	char *path;
 	struct write_digest *digest; /* or NULL */
 };
@@ -37,7 +39,7 @@ static int file_write(struct vdev *v, const void *data, uint64_t len, uint64_t o
 	int r = 0;
 
 	if (data)
-		r = fd_pwrite_full(f->file.fd, data, len, offset);
+		r = fd_pwrite_full(f->file.fd, data, len, f->offset + offset);
 	if (r >= 0 && f->digest)
 		write_digest_add(f->digest, data, len, offset);
 	return r;
@@ -49,7 +51,7 @@ static int file_read_range(struct vdev *v, void *ret, uint64_t len, uint64_t off
 	uint64_t n = offset < f->data_bytes ? MIN(len, f->data_bytes - offset) : 0;
 	int r;
 
-	r = fd_pread_full(f->file.fd, ret, n, offset);
+	r = fd_pread_full(f->file.fd, ret, n, f->offset + offset);
 	/* The file was cut while it was read. */
 	if (r == -ENODATA)
 		return -EIO;
@@ -74,10 +76,11 @@ static bool file_is_hole(struct vdev *v, uint64_t len, uint64_t offset, uint64_t
 	if (offset >= f->data_bytes)
 		return true;
 
-	data = lseek(f->file.fd, (off_t)offset, SEEK_DATA);
+	data = lseek(f->file.fd, (off_t)(f->offset + offset), SEEK_DATA);
 	if (data < 0)
 		/* ENXIO: nothing but a hole up to the end. Anything else: not known. */
 		return errno == ENXIO;
+	data -= (off_t)f->offset;
 	if ((uint64_t)data >= offset + len)
 		return true;
 	if ((uint64_t)data >= offset + v->block_size) {
@@ -110,7 +113,7 @@ static const struct vdev_ops artifact_ops = {
 
 static int change_write(struct vdev *v, const void *data, uint64_t len, uint64_t offset)
 {
-	return data ? fd_pwrite_full(vdev_file(v)->file.fd, data, len, offset) : -EOPNOTSUPP;
+	return data ? file_write(v, data, len, offset) : -EOPNOTSUPP;
 }
 
 static int change_finish(struct vdev *v, struct diag *diag)
@@ -190,16 +193,17 @@ int vdev_file_start_digest(struct vdev *v)
 {
 	struct vdev_file *f = vdev_file(v);
 
-	return write_digest_new(f->file.fd, v->size_bytes, &f->digest);
+	return write_digest_new(f->file.fd, f->offset, v->size_bytes, &f->digest);
 }
 
-int vdev_file_sha256(
-	struct vdev *v, const volatile sig_atomic_t *cancel, uint8_t ret[FILE_DIGEST_SIZE])
+int vdev_file_sha256(struct vdev *v, uint64_t size, const volatile sig_atomic_t *cancel,
+	uint8_t ret[FILE_DIGEST_SIZE])
 {
 	struct vdev_file *f = vdev_file(v);
 
-	return f->digest ? write_digest_final(f->digest, cancel, ret)
-			 : file_sha256(f->file.fd, v->size_bytes, cancel, ret);
+	return f->digest && size == v->size_bytes
+		       ? write_digest_final(f->digest, cancel, ret)
+		       : file_sha256(f->file.fd, f->offset, size, cancel, ret);
 }
 
 int vdev_file_publish(struct vdev *v, bool replace, struct diag *diag)
@@ -274,6 +278,34 @@ int vdev_file_keep(int dir_fd, const char *path, struct vdev **ret, struct diag 
 int vdev_file_change(int dir_fd, const char *path, struct vdev **ret, struct diag *diag)
 {
 	return open_existing(&change_ops, dir_fd, path, 0, ret, diag);
+}
+
+int vdev_file_slice(struct vdev *file, uint64_t offset, uint64_t size_bytes, struct vdev **ret,
+	struct diag *diag)
+{
+	_cleanup_(vdev_freep) struct vdev *v = NULL;
+	const struct vdev_file *from = vdev_file(file);
+	struct vdev_file *f;
+	uint64_t end;
+	int r;
+
+	if (offset % FILE_BLOCK_SIZE || size_bytes % FILE_BLOCK_SIZE ||
+		add_overflows(offset, size_bytes, &end) || end > from->data_bytes)
+		return diag_set(diag, -EINVAL,
+			"%s has %ju bytes, and no device of %ju bytes at %ju of them", from->path,
+			(uintmax_t)from->data_bytes, (uintmax_t)size_bytes, (uintmax_t)offset);
+	r = file_new(file->ops, from->path, &v);
+	if (r < 0)
+		return r;
+	f = vdev_file(v);
+	f->file.fd = fcntl(from->file.fd, F_DUPFD_CLOEXEC, 0);
+	if (f->file.fd < 0)
+		return diag_set(diag, -errno, "%s: %s", from->path, strerror(errno));
+	f->offset = from->offset + offset;
+	f->data_bytes = size_bytes;
+	v->size_bytes = size_bytes;
+	*ret = take_ptr(v);
+	return 0;
 }
 
 int vdev_file_fd(const struct vdev *v)

@@ -5,6 +5,7 @@
  * Files as virtual block devices, the bottom of every stack.
  */
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include "file-digest.h"
@@ -18,8 +19,11 @@ int vdev_file_create(int dir_fd, const char *path, uint64_t size_bytes, mode_t m
 	struct vdev **ret, struct diag *diag) _must_check_;
 /* From now on it is hashed while it is written; nothing has been yet. */
 int vdev_file_start_digest(struct vdev *v) _must_check_;
-/* The SHA-256 of all of it, after the last write, once. Errors as of file_sha256(). */
-int vdev_file_sha256(struct vdev *v, const volatile sig_atomic_t *cancel,
+/*
+ * The SHA-256 of its first size bytes. Where it is hashed while it is written, that of all of it, after
+ * the last write, once. Errors as of file_sha256().
+ */
+int vdev_file_sha256(struct vdev *v, uint64_t size, const volatile sig_atomic_t *cancel,
 	uint8_t ret[FILE_DIGEST_SIZE]) _must_check_;
 /* Makes it durable and gives it its name. -EEXIST: there is one and replace is false. */
 int vdev_file_publish(struct vdev *v, bool replace, struct diag *diag) _must_check_;
@@ -40,5 +44,12 @@ int vdev_file_change(
  * A file that already holds what will be written to it: writing does nothing, reading reads.
  */
 int vdev_file_keep(int dir_fd, const char *path, struct vdev **ret, struct diag *diag) _must_check_;
-/* The descriptor, open for reading at least; remains owned by the device. */
+/*
+ * A range of a file as a device of its own, with the file's way of reading and writing. It stays when
+ * the file's device is freed. Only the whole file can be given a name. -EINVAL: no multiple of 512, or
+ * it does not lie within the file.
+ */
+int vdev_file_slice(struct vdev *file, uint64_t offset, uint64_t size_bytes, struct vdev **ret,
+	struct diag *diag) _must_check_;
+/* The descriptor of the whole file, open for reading at least; remains owned by the device. */
 int vdev_file_fd(const struct vdev *v);

@@ -12,6 +12,7 @@
 #include "json-text.h"
 #include "layer-verity.h"
 #include "log.h"
+#include "partitions.h"
 #include "vdev-file.h"
 #include "build-verbs.h"
 
@@ -24,7 +25,8 @@ struct create_opts {
 	uint64_t device_size, align;
 	const char *mount, *phase, *fail, *seed;
 	uint64_t generation, threads;
-	bool json, quiet, dry_run, force, in_place, no_digest;
+	const char *repart, *architecture;
+	bool json, quiet, dry_run, force, in_place, gpt, no_digest;
 };
 
 #define OPTION(n, k, member, ...)                                                                  \
@@ -62,6 +64,12 @@ static const struct option_def options[] = {
 		.help = "the input is the data image: write only tree, tags and parity"),
 	OPTION("no-digest", OPTION_FLAG, no_digest,
 		.help = "leave the sha256 of the images out of the manifest"),
+	OPTION("gpt", OPTION_FLAG, gpt,
+		.help = "make one disk image with the images as partitions"),
+	OPTION("repart", OPTION_STRING, repart, .arg = "DIR",
+		.help = "write definitions for systemd-repart, which finds the images in DIR"),
+	OPTION("architecture", OPTION_STRING, architecture, .letter = 'a', .arg = "NAME",
+		.help = "for the types of partitions (default: this machine's)"),
 	OPTION("mount", OPTION_STRING, mount, .letter = 'm', .arg = "WHERE[:TYPE[:OPTIONS]]",
 		.help = "how the target mounts it"),
 	OPTION("generation", OPTION_U64, generation, .arg = "N", .help = "the rollback number"),
@@ -88,6 +96,13 @@ static int check_options(const struct create_opts *o, struct diag *diag)
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!needed[i].value && !(o->dry_run && streq(needed[i].name, "output")))
 			return usage_error(diag, "create: --%s is missing", needed[i].name);
+	if (o->gpt && (o->repart || o->in_place))
+		return usage_error(diag, "create: --gpt and --%s exclude each other",
+			o->repart ? "repart" : "data-in-place");
+	if (o->repart && *o->repart != '/')
+		return usage_error(diag, "--repart: \"%s\" is not an absolute path", o->repart);
+	if (o->gpt && !gpt_is_supported())
+		return usage_error(diag, "--gpt: dmstack was built without libfdisk");
 	if (o->threads > 1024)
 		return usage_error(
 			diag, "--threads: %ju is not between 0 and 1024", (uintmax_t)o->threads);
@@ -279,6 +294,8 @@ static void json_artifacts(const struct manifest *m, const struct recipe *recipe
 		json_member(buf, "file", a->file);
 		json_member(buf, "layer", layer->name);
 		json_member(buf, "role", layer->type->roles[a->role].name);
+		if (a->offset)
+			json_member_u64(buf, "offset", a->offset);
 		json_member_u64(buf, "bytes", a->bytes);
 		if (i < m->n_artifacts && m->artifacts[i].has_sha256) {
 			json_name(buf, "sha256");
@@ -320,6 +337,28 @@ static int print_result(const struct create_opts *o, const struct manifest *m,
 	return 0;
 }
 
+/* What would be refused when all is written is refused before. */
+static int check_partitions(const struct build_args *args, const struct recipe *recipe,
+	const struct layout *layout, const struct manifest *m, struct diag *diag)
+{
+	_cleanup_(partitions_done) struct partitions partitions = {};
+	_cleanup_(buf_done) struct buf text = {};
+	int r;
+
+	r = partitions_init(&partitions,
+		&(struct partitions_args){
+			.recipe = recipe,
+			.layout = layout,
+			.mount = m->mount,
+			.architecture = args->architecture,
+			.seed = args->seed,
+		},
+		diag);
+	for (size_t i = 0; r >= 0 && args->repart && i < partitions.n; i++)
+		r = partition_print_repart(&partitions.items[i], args->repart, &text, diag);
+	return r;
+}
+
 static int create_stack(const struct create_opts *o, const struct seed *seed, struct keystore *keys,
 	const struct recipe *recipe, struct diag *diag)
 {
@@ -338,6 +377,8 @@ static int create_stack(const struct create_opts *o, const struct seed *seed, st
 		.seed = seed,
 		.force = o->force,
 		.no_digest = o->no_digest,
+		.architecture = o->architecture,
+		.repart = o->repart,
 		.progress = progress_choose(o->json, o->quiet),
 	};
 	struct fs_info fs;
@@ -356,8 +397,12 @@ static int create_stack(const struct create_opts *o, const struct seed *seed, st
 				.output = o->output,
 			},
 			diag);
+	if (r >= 0 && o->gpt)
+		r = layout_place_on_disk(&layout, recipe, diag);
 	if (r >= 0)
 		r = make_manifest(o, &fs, recipe, &m, diag);
+	if (r >= 0 && (o->gpt || o->repart))
+		r = check_partitions(&build_args, recipe, &layout, m, diag);
 	if (r >= 0 && !o->dry_run)
 		r = build_check_keys(recipe, keys, diag);
 	if (r >= 0 && !o->dry_run)

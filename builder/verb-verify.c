@@ -96,7 +96,7 @@ static int check_digests(struct verify *v, struct diag *diag)
 
 		if (!a->has_sha256)
 			continue;
-		r = file_sha256(vdev_file_fd(v->set.files[i]), a->bytes, &interrupted, digest);
+		r = vdev_file_sha256(v->set.files[i], a->bytes, &interrupted, digest);
 		if (r < 0)
 			return diag_set(diag, r, "cannot read %s: %s", a->file, strerror(-r));
 		if (memcmp(digest, a->sha256, sizeof(digest)) != 0)

@@ -19,6 +19,7 @@
 
 struct write_digest {
 	int fd;
+	uint64_t begin; /* where in the file */
 	uint64_t size_bytes;
 	struct file_digest *digest; /* of the thread that set busy */
 	pthread_mutex_t lock;	    /* of what follows */
@@ -28,7 +29,7 @@ struct write_digest {
 	bool spoiled; /* changed behind taken, or failed: all has to be read again */
 };
 
-int write_digest_new(int fd, uint64_t size_bytes, struct write_digest **ret)
+int write_digest_new(int fd, uint64_t begin, uint64_t size_bytes, struct write_digest **ret)
 {
 	struct write_digest *d = calloc(1, sizeof(*d));
 	int r;
@@ -36,9 +37,10 @@ int write_digest_new(int fd, uint64_t size_bytes, struct write_digest **ret)
 	if (!d)
 		return -ENOMEM;
 	d->fd = fd;
+	d->begin = begin;
 	d->size_bytes = size_bytes;
 	(void)pthread_mutex_init(&d->lock, NULL);
-	r = file_digest_new(fd, &d->digest);
+	r = file_digest_new(fd, begin, &d->digest);
 	if (r < 0) {
 		write_digest_free(d);
 		return r;
@@ -112,7 +114,7 @@ int write_digest_final(
 	int r;
 
 	if (d->spoiled)
-		return file_sha256(d->fd, d->size_bytes, cancel, ret);
+		return file_sha256(d->fd, d->begin, d->size_bytes, cancel, ret);
 	r = file_digest_read(d->digest, d->size_bytes, cancel);
 	return r < 0 ? r : file_digest_final(d->digest, ret);
 }

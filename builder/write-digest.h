@@ -11,8 +11,12 @@
 
 struct write_digest;
 
-/* The file is full of zeros now. The descriptor stays the caller's and must stay open. */
-int write_digest_new(int fd, uint64_t size_bytes, struct write_digest **ret) _must_check_;
+/*
+ * Of size_bytes from begin on, which are zeros now; the offsets of later calls count from there. The
+ * descriptor stays the caller's and must stay open.
+ */
+int write_digest_new(
+	int fd, uint64_t begin, uint64_t size_bytes, struct write_digest **ret) _must_check_;
 /* Takes and returns NULL. */
 struct write_digest *write_digest_free(struct write_digest *digest);
 

@@ -11,12 +11,14 @@
 #include "cleanup.h"
 #include "fd.h"
 #include "file-digest.h"
+#include "overflow.h"
 
 #define CHUNK_SIZE (1U << 18)
 
 struct file_digest {
 	int fd;
-	uint64_t offset; /* what comes next */
+	uint64_t begin;	 /* where in the file */
+	uint64_t offset; /* what comes next, from there */
 	EVP_MD_CTX *ctx;
 	uint8_t *zeros, *chunk; /* CHUNK_SIZE each */
 };
@@ -32,13 +34,14 @@ struct file_digest *file_digest_free(struct file_digest *d)
 	return NULL;
 }
 
-int file_digest_new(int fd, struct file_digest **ret)
+int file_digest_new(int fd, uint64_t begin, struct file_digest **ret)
 {
 	_cleanup_(file_digest_freep) struct file_digest *d = calloc(1, sizeof(*d));
 
 	if (!d)
 		return -ENOMEM;
 	d->fd = fd;
+	d->begin = begin;
 	d->ctx = EVP_MD_CTX_new();
 	d->zeros = calloc(1, CHUNK_SIZE);
 	d->chunk = malloc(CHUNK_SIZE);
@@ -79,11 +82,11 @@ int file_digest_read(struct file_digest *d, uint64_t end, const volatile sig_ato
 		if (cancel && *cancel)
 			return -ECANCELED;
 		if (hole == 0)
-			hole = hole_length(d->fd, d->offset, end);
+			hole = hole_length(d->fd, d->begin + d->offset, d->begin + end);
 		if (hole > 0)
 			n = (size_t)MIN((uint64_t)n, hole);
 		else
-			r = fd_pread_full(d->fd, d->chunk, n, d->offset);
+			r = fd_pread_full(d->fd, d->chunk, n, d->begin + d->offset);
 		if (r >= 0)
 			r = file_digest_data(d, hole > 0 ? d->zeros : d->chunk, n);
 		if (r < 0)
@@ -98,20 +101,21 @@ int file_digest_final(struct file_digest *d, uint8_t ret[FILE_DIGEST_SIZE])
 	return EVP_DigestFinal_ex(d->ctx, ret, NULL) == 1 ? 0 : -EIO;
 }
 
-int file_sha256(
-	int fd, uint64_t size, const volatile sig_atomic_t *cancel, uint8_t ret[FILE_DIGEST_SIZE])
+int file_sha256(int fd, uint64_t begin, uint64_t size, const volatile sig_atomic_t *cancel,
+	uint8_t ret[FILE_DIGEST_SIZE])
 {
 	_cleanup_(file_digest_freep) struct file_digest *digest = NULL;
-	off_t end;
+	uint64_t end;
+	off_t eof;
 	int r;
 
 	/* A hole cannot be told from the end of the file, so the end is looked up first. */
-	end = lseek(fd, 0, SEEK_END);
-	if (end < 0)
+	eof = lseek(fd, 0, SEEK_END);
+	if (eof < 0)
 		return -errno;
-	if ((uint64_t)end < size)
+	if (add_overflows(begin, size, &end) || (uint64_t)eof < end)
 		return -ENODATA;
-	r = file_digest_new(fd, &digest);
+	r = file_digest_new(fd, begin, &digest);
 	if (r >= 0)
 		r = file_digest_read(digest, size, cancel);
 	return r < 0 ? r : file_digest_final(digest, ret);

@@ -15,7 +15,7 @@
 struct file_digest;
 
 /* From the begin of the file. The descriptor stays the caller's and must stay open. */
-int file_digest_new(int fd, struct file_digest **ret) _must_check_;
+int file_digest_new(int fd, uint64_t begin, struct file_digest **ret) _must_check_;
 /* Takes and returns NULL. */
 struct file_digest *file_digest_free(struct file_digest *digest);
 DEFINE_FREEP(struct file_digest, file_digest_free)
@@ -28,8 +28,8 @@ int file_digest_read(
 int file_digest_final(struct file_digest *digest, uint8_t ret[FILE_DIGEST_SIZE]) _must_check_;
 
 /*
- * Of the first size bytes. cancel (may be NULL) ends it with -ECANCELED. -ENODATA: the file is
+ * Of size bytes from the offset on. cancel (may be NULL) ends it with -ECANCELED. -ENODATA: the file is
  * shorter. -EIO: libcrypto failed.
  */
-int file_sha256(int fd, uint64_t size, const volatile sig_atomic_t *cancel,
+int file_sha256(int fd, uint64_t offset, uint64_t size, const volatile sig_atomic_t *cancel,
 	uint8_t ret[FILE_DIGEST_SIZE]) _must_check_;

@@ -58,6 +58,7 @@ class Faults(outputs.Outputs):
                 ("new", ["-s", "verity-only"], {}), ("empty", ["-s", "verity-only"], {}),
                 ("older", ["-l", "integrity"], {}), ("older", ["-s", "verity-only"], {}),
                 ("new", ["-s", "verity-only"], {"NO_TMPFILE": "1"}),
+                ("new", ["-s", "verity-only", "--gpt"], {}),
                 ("shared", ["-s", "verity-only"], {}),
                 ("shared-older", ["-l", "integrity"], {})):
 

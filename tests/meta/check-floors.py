@@ -18,6 +18,7 @@ LIBRARIES = {
                  "src/platform/kdf", "src/platform/signature"],
     "argon2.h": ["src/platform/kdf"],
     "xxhash.h": ["src/platform/digest"],
+    "libfdisk/": ["src/platform/gpt"],
     "isa-l": ["src/platform/parity"],
     "systemd/": [],
     "tss2/": [],

@@ -48,7 +48,7 @@ static void job_begin(struct job *job, unsigned stride)
 	job->fd = memfd_create("test", MFD_CLOEXEC);
 	assert_true(job->fd >= 0);
 	assert_int_equal(ftruncate(job->fd, SIZE), 0);
-	assert_int_equal(write_digest_new(job->fd, SIZE, &job->digest), 0);
+	assert_int_equal(write_digest_new(job->fd, 0, SIZE, &job->digest), 0);
 }
 
 static void write_range(struct job *job, uint64_t offset, uint64_t len, bool zero)
@@ -148,7 +148,7 @@ static void test_errors(void **state)
 	job_begin(&job, 1);
 	assert_int_equal(write_digest_final(job.digest, &cancel, digest), -ECANCELED);
 	write_digest_free(job.digest);
-	assert_int_equal(write_digest_new(job.fd, SIZE, &job.digest), 0);
+	assert_int_equal(write_digest_new(job.fd, 0, SIZE, &job.digest), 0);
 	assert_int_equal(ftruncate(job.fd, 512), 0);
 	assert_int_equal(fd_pwrite_full(job.fd, job.bytes, 512, 0), 0);
 	write_digest_add(job.digest, NULL, SIZE, 0);
