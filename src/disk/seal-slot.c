@@ -3,7 +3,7 @@
  * The slot, all integers big endian:
  *
  *	  0  magic "DMSTPM01"		 68  latch index (be32)
- *	  8  version (be16): 1		 72  policy of the literal PCRs (32)
+ *	  8  version (be16): 1		 72  SHA-256 of the literal PCRs (32)
  *	 10  flags (be16)		104  Name of K (34)
  *	 12  size of the public (be16)	138  Name of the SRK (34)
  *	 14  size of the private (be16)	172  size of the records (be16)
@@ -153,7 +153,7 @@ static bool masks_are_valid(const struct seal_slot *slot)
 	return !((slot->signed_mask | slot->literal_mask) >> TPM_PCR_COUNT) &&
 	       has_signed == (slot->signed_mask != 0) && has_literal == (slot->literal_mask != 0) &&
 	       has_signed == !bytes_are_zero(slot->key_name, TPM_NAME_SIZE) &&
-	       has_literal == !bytes_are_zero(slot->literal_policy, TPM_DIGEST_SIZE);
+	       has_literal == !bytes_are_zero(slot->literal_values, TPM_DIGEST_SIZE);
 }
 
 static int check_fields(const struct seal_slot *slot, struct diag *diag)
@@ -200,7 +200,7 @@ static void get_fields(const uint8_t *data, struct seal_slot *slot)
 		},
 	};
 	memcpy(slot->uuid, data + 16, sizeof(slot->uuid));
-	memcpy(slot->literal_policy, data + 72, TPM_DIGEST_SIZE);
+	memcpy(slot->literal_values, data + 72, TPM_DIGEST_SIZE);
 	memcpy(slot->key_name, data + 104, TPM_NAME_SIZE);
 	memcpy(slot->srk_name, data + 138, TPM_NAME_SIZE);
 	memcpy(slot->pin.salt, data + 188, SEAL_SALT_SIZE);
@@ -283,7 +283,7 @@ static void put_fields(const struct seal_slot *slot, uint8_t *data)
 	put_be32(data + 60, slot->nv_index);
 	put_be32(data + 64, slot->nv_attributes);
 	put_be32(data + 68, slot->latch_index);
-	memcpy(data + 72, slot->literal_policy, TPM_DIGEST_SIZE);
+	memcpy(data + 72, slot->literal_values, TPM_DIGEST_SIZE);
 	memcpy(data + 104, slot->key_name, TPM_NAME_SIZE);
 	memcpy(data + 138, slot->srk_name, TPM_NAME_SIZE);
 	put_be16(data + 172, slot->records_size);

@@ -31,7 +31,8 @@ enum seal_slot_flag {
 	SEAL_SLOT_SIGNED = 0x02,      /* PolicyAuthorize is, for the epoch */
 	SEAL_SLOT_LITERAL = 0x04,     /* PolicyPCR of the literal PCRs is */
 	SEAL_SLOT_OWN_LOCKOUT = 0x08, /* the root secret gives the lockout hierarchy's auth */
-	SEAL_SLOT_FLAGS = 0x0f,
+	SEAL_SLOT_FRESH = 0x10,	      /* enrolment has not ended: the latch may still be open */
+	SEAL_SLOT_FLAGS = 0x1f,
 };
 
 enum seal_kdf { SEAL_KDF_NONE, SEAL_KDF_PBKDF2, SEAL_KDF_ARGON2ID, _SEAL_KDF_MAX };
@@ -67,7 +68,7 @@ struct seal_slot {
 	uint16_t bank; /* enum tpm_bank */
 	uint32_t signed_mask, literal_mask;
 	uint32_t nv_index, nv_attributes, latch_index;
-	uint8_t literal_policy[TPM_DIGEST_SIZE]; /* PolicyPCR of the literal PCRs, from zeros */
+	uint8_t literal_values[TPM_DIGEST_SIZE]; /* SHA-256 of the literal PCRs' values */
 	uint8_t key_name[TPM_NAME_SIZE];	 /* of K; zeros without SEAL_SLOT_SIGNED */
 	uint8_t srk_name[TPM_NAME_SIZE];
 	struct seal_pin pin;

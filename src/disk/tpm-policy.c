@@ -79,23 +79,32 @@ static void put_selection(enum tpm_bank bank, uint32_t mask, uint8_t ret[10])
 		ret[7 + i] = (uint8_t)(mask >> (8 * i));
 }
 
+int tpm_policy_pcr_digest(uint8_t digest[TPM_DIGEST_SIZE], enum tpm_bank bank, uint32_t mask,
+	const uint8_t values[TPM_DIGEST_SIZE])
+{
+	uint8_t selection[10];
+	struct sha256 s;
+
+	if (mask == 0 || mask >> TPM_PCR_COUNT || tpm_bank_size(bank) == 0)
+		return -EINVAL;
+	put_selection(bank, mask, selection);
+	step_begin(&s, digest, COMMAND_POLICY_PCR);
+	sha256_add(&s, selection, sizeof(selection));
+	sha256_add(&s, values, TPM_DIGEST_SIZE);
+	sha256_finish(&s, digest);
+	return 0;
+}
+
 int tpm_policy_pcr(uint8_t digest[TPM_DIGEST_SIZE], enum tpm_bank bank, uint32_t mask,
 	const uint8_t *values, size_t size)
 {
 	size_t n = (size_t)__builtin_popcount(mask);
-	uint8_t selection[10], inner[SHA256_SIZE];
-	struct sha256 s;
+	uint8_t inner[SHA256_SIZE];
 
-	if (n == 0 || mask >> TPM_PCR_COUNT || tpm_bank_size(bank) == 0 ||
-		size != n * tpm_bank_size(bank))
+	if (size != n * tpm_bank_size(bank))
 		return -EINVAL;
-	put_selection(bank, mask, selection);
 	hash(values, size, inner);
-	step_begin(&s, digest, COMMAND_POLICY_PCR);
-	sha256_add(&s, selection, sizeof(selection));
-	sha256_add(&s, inner, sizeof(inner));
-	sha256_finish(&s, digest);
-	return 0;
+	return tpm_policy_pcr_digest(digest, bank, mask, inner);
 }
 
 void tpm_policy_authorize(uint8_t digest[TPM_DIGEST_SIZE], const uint8_t key_name[TPM_NAME_SIZE],

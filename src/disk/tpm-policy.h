@@ -43,6 +43,9 @@ _const_ size_t tpm_bank_size(enum tpm_bank bank);
  */
 int tpm_policy_pcr(uint8_t digest[TPM_DIGEST_SIZE], enum tpm_bank bank, uint32_t mask,
 	const uint8_t *values, size_t size) _must_check_;
+/* The same from the SHA-256 of the values. */
+int tpm_policy_pcr_digest(uint8_t digest[TPM_DIGEST_SIZE], enum tpm_bank bank, uint32_t mask,
+	const uint8_t values[TPM_DIGEST_SIZE]) _must_check_;
 /* PolicyAuthorize: whatever the digest was, it now stands for the key and what the key signs. */
 void tpm_policy_authorize(uint8_t digest[TPM_DIGEST_SIZE], const uint8_t key_name[TPM_NAME_SIZE],
 	const uint8_t ref[TPM_REF_SIZE]);

@@ -30,7 +30,7 @@ static struct seal_slot good(void)
 		.private_size = 158,
 	};
 
-	memset(slot.literal_policy, 0x11, sizeof(slot.literal_policy));
+	memset(slot.literal_values, 0x11, sizeof(slot.literal_values));
 	memset(slot.key_name, 0x22, sizeof(slot.key_name));
 	memset(slot.srk_name, 0x33, sizeof(slot.srk_name));
 	memset(slot.public, 0x44, slot.public_size);
@@ -74,7 +74,7 @@ static int decode(const uint8_t data[SEAL_SLOT_SIZE])
 static void test_round_trip(void **state)
 {
 	struct seal_slot slot = good(), back;
-	uint8_t data[SEAL_SLOT_SIZE], again[SEAL_SLOT_SIZE];
+	static uint8_t data[SEAL_SLOT_SIZE], again[SEAL_SLOT_SIZE];
 
 	seal_slot_encode(&slot, data);
 	assert_int_equal(seal_slot_decode(data, &back, NULL), 0);
@@ -107,7 +107,7 @@ static void test_fields(void **state)
 	assert_int_equal(DECODE_WITH(epoch, 8), 0);
 	assert_int_equal(DECODE_WITH(bank, TPM_BANK_SHA384), 0);
 	assert_int_equal(DECODE_WITH(bank, 4), -EINVAL);
-	assert_int_equal(DECODE_WITH(flags, 0x17), -EPROTONOSUPPORT);
+	assert_int_equal(DECODE_WITH(flags, 0x27), -EPROTONOSUPPORT);
 	assert_int_equal(DECODE_WITH(flags, SEAL_SLOT_PIN | SEAL_SLOT_SIGNED), -EINVAL);
 	assert_int_equal(DECODE_WITH(flags, SEAL_SLOT_SIGNED | SEAL_SLOT_LITERAL), -EINVAL);
 	assert_int_equal(DECODE_WITH(flags, SEAL_SLOT_PIN | SEAL_SLOT_LITERAL), -EINVAL);
