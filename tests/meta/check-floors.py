@@ -15,13 +15,14 @@ LIBRARIES = {
     "libdevmapper.h": ["src/platform/dm", "src/platform/table-"],
     "openssl/": ["src/platform/adiantum", "src/platform/aead", "src/platform/cipher",
                  "src/platform/digest", "src/platform/file-digest", "src/platform/journal-crypt",
-                 "src/platform/kdf", "src/platform/signature"],
+                 "src/platform/kdf", "src/platform/key-wrap", "src/platform/public-key",
+                 "src/platform/signature"],
     "argon2.h": ["src/platform/kdf"],
     "xxhash.h": ["src/platform/digest"],
     "libfdisk/": ["src/platform/gpt"],
     "isa-l": ["src/platform/parity"],
     "systemd/": [],
-    "tss2/": [],
+    "tss2/": ["src/platform/tpm"],
 }
 
 headers = {}  # the folders that have a header of that name
