@@ -24,3 +24,15 @@ void keyring_drop(int32_t serial);
 /* The payload of a "user" key that the process can find. -EKEYREVOKED, -ENOKEY ... */
 int keyring_read(
 	const char *description, size_t limit, struct secret **ret, struct diag *diag) _must_check_;
+
+/*
+ * Keys that one process leaves for others of the same user, in that user's keyring: type "user",
+ * for nobody else, and for a limited time.
+ */
+int keyring_publish(const char *description, const struct secret *bytes, unsigned timeout_seconds,
+	struct diag *diag) _must_check_;
+/* As keyring_read(), and found without a session. */
+int keyring_read_published(
+	const char *description, size_t limit, struct secret **ret, struct diag *diag) _must_check_;
+/* Revokes those whose description has the prefix; returns their number. */
+int keyring_unpublish(const char *prefix, struct diag *diag) _must_check_;

@@ -15,6 +15,7 @@
 #include "hex.h"
 #include "keyring.h"
 #include "program.h"
+#include "seal-key.h"
 
 /* More than a key may have, so that one that is too long is noticed and not cut. */
 #define READ_MAX (2 * KEY_SIZE_MAX + 2)
@@ -157,6 +158,32 @@ static int fetch_ask(const struct key_request *request, struct secret **ret, str
 	return 0;
 }
 
+/* What "dmstack unseal" left; the TPM is asked once a boot, for all keys. */
+static int fetch_tpm2(const struct key_request *request, struct secret **ret, struct diag *diag)
+{
+	_cleanup_(secret_freep) struct secret *payload = NULL;
+	char description[TPM2_KEY_DESCRIPTION_SIZE];
+	int r;
+
+	if (tpm2_key_description(request->ref->value, description) < 0)
+		return diag_set(diag, -ENAMETOOLONG, "the label \"%s\" of a key is too long",
+			request->ref->value);
+	r = keyring_read_published(description, KEY_SIZE_MAX + 1, &payload, NULL);
+	if (r == -ENOKEY || r == -EKEYREVOKED || r == -EKEYEXPIRED)
+		return diag_set(diag, -ENOKEY,
+			"the key tpm2:%s is not there: dmstack-unseal.service did not put it, or "
+			"dmstack-cap.service took it away already",
+			request->ref->value);
+	if (r < 0)
+		return diag_set(diag, r, "cannot read the key tpm2:%s: %s", request->ref->value,
+			strerror(-r));
+	r = seal_key_use(payload, request->size, ret);
+	if (r == -EBADMSG)
+		return diag_set(diag, r, "what the keyring holds as tpm2:%s is no key of the seal",
+			request->ref->value);
+	return r;
+}
+
 static int fetch(const struct key_request *request, struct secret **ret, struct diag *diag)
 {
 	const char *value = request->ref->value;
@@ -169,10 +196,7 @@ static int fetch(const struct key_request *request, struct secret **ret, struct 
 	case KEYREF_KEYRING:
 		return keyring_read(value, READ_MAX, ret, diag);
 	case KEYREF_TPM2:
-		return diag_set(diag, -EOPNOTSUPP,
-			"the key tpm2:%s cannot be unsealed: this version has no TPM2 support; use a "
-			"credential that systemd-creds(1) sealed to the TPM2 instead",
-			value);
+		return fetch_tpm2(request, ret, diag);
 	case KEYREF_ASK:
 		if (request->sealed)
 			return diag_set(
@@ -183,6 +207,13 @@ static int fetch(const struct key_request *request, struct secret **ret, struct 
 		break;
 	}
 	return diag_set(diag, -ENOKEY, "no key is configured");
+}
+
+int tpm2_key_description(const char *label, char ret[TPM2_KEY_DESCRIPTION_SIZE])
+{
+	int n = snprintf(ret, TPM2_KEY_DESCRIPTION_SIZE, TPM2_KEY_PREFIX "%s", label);
+
+	return n < 0 || n >= TPM2_KEY_DESCRIPTION_SIZE ? -ENAMETOOLONG : 0;
 }
 
 int key_fetch(const struct key_request *request, struct secret **ret, struct diag *diag)

@@ -11,6 +11,11 @@
 
 #define KEY_SIZE_MAX 4096 /* bytes */
 
+/* The description of a key "tpm2:LABEL" in the user's keyring: the prefix and the label. */
+#define TPM2_KEY_PREFIX		  "dmstack:tpm2:"
+#define TPM2_KEY_DESCRIPTION_SIZE 128
+int tpm2_key_description(const char *label, char ret[TPM2_KEY_DESCRIPTION_SIZE]) _must_check_;
+
 struct key_request {
 	const struct keyref *ref;
 	size_t size;	       /* bytes that it must have; 0: any */
@@ -20,8 +25,8 @@ struct key_request {
 };
 
 /*
- * In locked memory. -EKEYREJECTED: of another size; -EOPNOTSUPP: a source that this version does
- * not have; -EPERM: a source that the sealed phase does not allow.
+ * In locked memory. -EKEYREJECTED: of another size; -EPERM: a source that the sealed phase does
+ * not allow; -ENOKEY: it is not there.
  */
 int key_fetch(
 	const struct key_request *request, struct secret **ret, struct diag *diag) _must_check_;

@@ -94,6 +94,12 @@ int keyring_read(const char *description, size_t limit, struct secret **ret, str
 	return diag_set(diag, -ENOKEY, "no key %s", description);
 }
 
+int keyring_read_published(
+	const char *description, size_t limit, struct secret **ret, struct diag *diag)
+{
+	return diag_set(diag, -ENOKEY, "no key %s", description);
+}
+
 /* --- blockdev.c and loopdev.c --- */
 
 void blockdev_done(struct blockdev *dev)

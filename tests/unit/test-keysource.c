@@ -15,6 +15,7 @@
 
 #include "cleanup.h"
 #include "fd.h"
+#include "keyring.h"
 #include "keysource.h"
 
 static char folder[] = "/tmp/dmstack-test-keys-XXXXXX";
@@ -143,8 +144,59 @@ static void test_refused(void **state)
 
 	assert_int_equal(fetch(KEYREF_ASK, NULL, 32, true, NULL), -EPERM);
 	assert_int_equal(fetch(KEYREF_NONE, NULL, 32, false, NULL), -ENOKEY);
-	assert_int_equal(fetch(KEYREF_TPM2, "root", 32, true, &diag), -EOPNOTSUPP);
-	assert_non_null(strstr(diag.what, "tpm2:root"));
+	assert_int_equal(fetch(KEYREF_TPM2, "nobody-put-this", 32, true, &diag), -ENOKEY);
+	assert_non_null(strstr(diag.what, "tpm2:nobody-put-this"));
+}
+
+static void publish(const char *label, const char *payload, size_t size)
+{
+	_cleanup_(secret_freep) struct secret *secret = NULL;
+	char description[TPM2_KEY_DESCRIPTION_SIZE];
+
+	assert_int_equal(tpm2_key_description(label, description), 0);
+	assert_int_equal(secret_new_from(payload, size, false, &secret), 0);
+	assert_int_equal(keyring_publish(description, secret, 60, NULL), 0);
+}
+
+/* Of the size that is asked for. */
+static size_t derived_size(char *label, size_t size)
+{
+	struct keyref ref = { .kind = KEYREF_TPM2, .value = label };
+	struct key_request request = { .ref = &ref, .size = size, .name = "data" };
+	_cleanup_(secret_freep) struct secret *key = NULL;
+
+	assert_int_equal(key_fetch(&request, &key, NULL), 0);
+	return secret_size(key);
+}
+
+/* Keys that an unseal left, of each kind, and their end. */
+static void test_tpm2(void **state)
+{
+	_cleanup_(diag_done) struct diag diag = {};
+	char label[200];
+
+	/* A label of this process alone, since the keyring is the user's. */
+	(void)snprintf(label, sizeof(label), "unit-%d", (int)getpid());
+	if (keyring_unpublish("dmstack:tpm2:unit-none", NULL) < 0)
+		test_skip("the kernel has no keyrings");
+	publish(label, "Kkkkkkkkkkkkkkkkk", 17);
+	assert_int_equal(fetch(KEYREF_TPM2, label, 16, true, NULL), 0);
+	assert_int_equal(fetch(KEYREF_TPM2, label, 32, true, NULL), -EKEYREJECTED);
+	publish(label, "D0123456789abcdef0123456789abcdef", 33);
+	assert_int_equal(derived_size(label, 16), 16);
+	assert_int_equal(derived_size(label, 64), 64);
+	assert_int_equal(derived_size(label, 0), 32);
+	publish(label, "Xwhat", 5);
+	assert_int_equal(fetch(KEYREF_TPM2, label, 0, true, &diag), -EBADMSG);
+
+	char prefix[TPM2_KEY_DESCRIPTION_SIZE];
+
+	assert_int_equal(tpm2_key_description(label, prefix), 0);
+	assert_int_equal(keyring_unpublish(prefix, NULL), 1);
+	assert_int_equal(fetch(KEYREF_TPM2, label, 0, true, NULL), -ENOKEY);
+	memset(label, 'x', sizeof(label) - 1);
+	label[sizeof(label) - 1] = 0;
+	assert_int_equal(fetch(KEYREF_TPM2, label, 0, true, NULL), -ENAMETOOLONG);
 }
 
 int main(void)
@@ -156,6 +208,7 @@ int main(void)
 		cmocka_unit_test(test_file_kinds),
 		cmocka_unit_test(test_credential),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_tpm2),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * One line to the service manager, as sd_notify(3) sends it.
+ */
+
+/* "STATUS=" and the text, which systemctl status shows. Without a manager it does nothing. */
+void notify_status(const char *text);
