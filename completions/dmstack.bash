@@ -59,7 +59,7 @@ _dmstack_values() {
 		compgen -d -- "$4"
 		[[ $2 != extract && $2 != import && $2 != sign-policy ]] || compgen -f -- "$4"
 		;;
-	--input | -i | --certificate | -c | --private-key | --config | --uki | --join)
+	--input | -i | --certificate | -c | --private-key | --config | --uki | --join | --recovery-key)
 		compgen -f -- "$4"
 		;;
 	--bank) printf '%s\n' sha256 sha384 ;;

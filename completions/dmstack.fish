@@ -55,7 +55,7 @@ function __dmstack_values
     switch $argv[2]
         case --root --images --mount -m
             __fish_complete_directories "$argv[3]" ''
-        case --input -i --output -o --certificate -c --private-key --config --uki --join
+        case --input -i --output -o --certificate -c --private-key --config --uki --join --recovery-key
             __fish_complete_path "$argv[3]"
         case --key -k
             if string match -q '*=*' -- $argv[3]

@@ -60,7 +60,7 @@ _dmstack_value() {
 	case $1 in
 	--root | --images) _files -/ ;;
 	--output | -o) if [[ $verb == (extract|import|sign-policy) ]]; then _files; else _files -/; fi ;;
-	--input | --certificate | -c | --private-key | --config | --uki | --join) _files ;;
+	--input | --certificate | -c | --private-key | --config | --uki | --join | --recovery-key) _files ;;
 	--bank) compadd -- sha256 sha384 ;;
 	-i) if [[ $verb == create ]]; then _files; else _files -/; fi ;;
 	--key | -k)
@@ -97,7 +97,7 @@ _dmstack() {
 		_describe -t options option options -S ''
 	elif [[ $program == *dmstack-build ]]; then
 		[[ $verb == create ]] || _files
-	elif [[ $verb != (list|check|initrd-closure) ]]; then
+	elif [[ $verb == (attach|detach|plan|status) ]]; then
 		compadd -- ${${${(f)"$($program list 2>/dev/null)"}[2,-1]}%% *}
 	fi
 }

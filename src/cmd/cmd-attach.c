@@ -4,15 +4,13 @@
  * that is needed there, with the end of the boot if the sealed phase says so.
  */
 
-#include <linux/capability.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "cmdline.h"
 #include "config.h"
 #include "machine.h"
+#include "memory.h"
 #include "run.h"
 #include "verbs.h"
 
@@ -24,17 +22,6 @@ static const struct option_def options[] = {
 	{ "initrd", 0, OPTION_FLAG, offsetof(struct attach_opts, initrd), NULL,
 		"every stack that an initrd has to attach" },
 };
-
-/*
- * libdevmapper keeps a copy of the table, which may have a key in it, in ordinary memory until it
- * wipes it; so none of our memory may be swapped out. Without CAP_IPC_LOCK a limit would make later
- * allocations fail, and struct secret locks its own pages anyhow.
- */
-static void memory_lock(void)
-{
-	if (geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_IPC_LOCK, 0, 0, 0) == 1)
-		(void)mlockall(MCL_CURRENT | MCL_FUTURE);
-}
 
 static int attach_layer(const struct stack *stack, struct layer *layer, struct diag *diag)
 {
@@ -143,6 +130,7 @@ static int attach_run(const void *opts, const char *const *args, struct diag *di
 
 	if (!o->initrd != !!args[0])
 		return usage_error(diag, "attach wants either the name of a layer or --initrd");
+	/* libdevmapper keeps a copy of the table, which may have a key in it, until it wipes it. */
 	memory_lock();
 	return o->initrd ? attach_initrd(diag) : attach_one(args[0], diag);
 }

@@ -15,6 +15,15 @@ static const struct verb *const verbs[] = {
 	&verb_check,
 	&verb_import,
 	&verb_initrd_closure,
+#if HAVE_TPM2
+	&verb_enroll,
+	&verb_unseal,
+	&verb_cap,
+	&verb_reseal,
+	&verb_recover,
+	&verb_reset,
+	&verb_tpm_status,
+#endif
 };
 
 static const struct program program = {

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the verbs of the seal have in common: the configuration, the labels of its keys, and where
+ * PINs and keys of before come from.
+ */
+
+#include "config.h"
+#include "seal-session.h"
+#include "stack.h"
+
+struct seal_command {
+	struct stack stack;
+	struct config_report report;
+	const char **labels; /* of all keys "tpm2:LABEL"; the array is owned */
+	size_t n_labels;
+	struct seal_session *session; /* owned */
+};
+void seal_command_done(struct seal_command *command);
+
+/* Reads the configuration. -ENOENT: there is no seal. */
+int seal_command_load(struct seal_command *ret, struct diag *diag) _must_check_;
+/* The same, and opens the session and measures the configuration. */
+int seal_command_open(struct seal_command *ret, struct diag *diag) _must_check_;
+
+/* The PIN: the credential dmstack.pin, else somebody is asked. */
+extern const struct seal_pins seal_pins_present;
+/* A new one: the credential dmstack.new-pin, else somebody is asked, twice. */
+extern const struct seal_pins seal_pins_new;
+/* The recovery key: the credential dmstack.recovery, else somebody is asked. */
+int seal_ask_recovery(struct secret **ret, struct diag *diag) _must_check_;
+
+/*
+ * Enrols. Devices whose key will be a new one must be blank: what lies there would be lost, or
+ * somebody wants the machine to begin anew. output: a new file for the recovery key, or NULL: the
+ * terminal.
+ */
+int seal_command_enroll(
+	struct seal_command *command, const char *output, struct diag *diag) _must_check_;
+/* Puts the keys of all labels into the keyring: from the root secret, or those of before. */
+int seal_publish(const struct seal_command *command, struct diag *diag) _must_check_;
+int seal_publish_kept(const struct seal_command *command, struct diag *diag) _must_check_;
