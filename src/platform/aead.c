@@ -146,7 +146,10 @@ static int check(const struct aead_params *p, const struct secret *key, struct d
 	uint32_t iv_size = p->spec.iv_stored ? p->spec.iv_size : 0;
 
 	if (p->spec.kind == AEAD_AEGIS128)
-		return diag_set(diag, -EOPNOTSUPP, "cipher: libcrypto has no aegis128");
+		return diag_set(diag, -EOPNOTSUPP,
+			"cipher: aegis128 is in the kernel only; neither libcrypto nor another library "
+			"has it (AEGIS-128L is another cipher), so images of it are neither made nor "
+			"read");
 	if (!aead_spec_key_size_fits(&p->spec, secret_size(key)))
 		return diag_set(diag, -EINVAL, "a key of %zu bytes does not fit %s",
 			secret_size(key), p->spec.algorithm);

@@ -6,6 +6,7 @@ cryptsetup needs no device-mapper to test a passphrase on a file, or to reencryp
 
 import base64
 import json
+import random
 import shutil
 import subprocess
 
@@ -236,6 +237,48 @@ class Luks2(stackcase.StackCase):
                 self.make("--layer", f"integrity,sector-size={size}", "--layer", f"luks,{words}",
                           "--force", *FAST)
                 self.check()
+
+    def test_no_aegis(self):
+        """The kernel has it, and no library."""
+        for kind in "luks", "crypt":
+            with self.subTest(kind):
+                key = self.key(kind, 16)
+                proc = self.create("--layer", "integrity", "--layer",
+                                   f"{kind},cipher=aegis128-random,integrity=aead,"
+                                   f"key=credential:{kind}", *key, expect=1)
+                self.assertIn("aegis128 is in the kernel only", proc.stderr)
+                self.assert_nothing_left()
+
+    def test_flipped_bytes(self):
+        """Anywhere in ciphertext or tag, in all forms with tags."""
+        pick = random.Random(11)
+        for words in ("integrity=hmac-sha256", "cipher=aes-xts-random,integrity=hmac-sha256",
+                      "cipher=aes-gcm-random,integrity=aead,size=256",
+                      "cipher=chacha20-random,integrity=poly1305",
+                      "cipher=aes-xts-random,integrity=hmac-sha512,sector-size=512",
+                      "integrity=hmac-sha256,header=new"):
+            with self.subTest(words):
+                size = 512 if "sector-size" in words else 4096
+                self.make("--layer", f"integrity,sector-size={size}", "--layer", f"luks,{words}",
+                          "--force", *FAST)
+                self.flip_and_verify(pick, 0 if "header" in words else 16 * MIB)
+
+    def flip_and_verify(self, pick, offset):
+        facts = json.loads(self.run_build("inspect", "--json", f"--offset={offset}",
+                                          self.image()).stdout)
+        blocks = len(self.data) // facts["sector-size"]
+        begin = self.image().stat().st_size - facts["provided-bytes"]
+        places = [begin + pick.randrange(len(self.data)) for _ in range(6)]
+        places += [facts["tags-offset"] + pick.randrange(blocks * facts["tag-size"])
+                   for _ in range(6)]
+        places += [begin, begin + len(self.data) - 1, facts["tags-offset"],
+                   facts["tags-offset"] + blocks * facts["tag-size"] - 1]
+        for place in places:
+            mask = 1 << pick.randrange(8)
+            self.flip(self.image(), place, mask)
+            self.verify(self.keys_option, "--no-digest", expect=1)
+            self.flip(self.image(), place, mask)
+        self.verify(self.keys_option)
 
     def test_detached(self):
         self.make("--layer", "luks,header=new", *FAST)
