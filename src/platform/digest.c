@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 #include <xxhash.h>
 
+#include "alg.h"
 #include "bytes.h"
 #include "cleanup.h"
 #include "crc.h"
@@ -22,34 +23,35 @@
 
 enum digest_kind { KIND_MD, KIND_CRC32, KIND_CRC32C, KIND_XXHASH64 };
 
+/* How an algorithm of the model is computed. */
 struct digest_alg {
 	const char *name;
 	const char *md; /* libcrypto's name */
 	enum digest_kind kind;
-	uint8_t size; /* bytes */
-	bool hmac;    /* can be keyed this way */
+	bool hmac; /* can be keyed this way */
 };
 
 static const struct digest_alg algs[] = {
-	{ "crc32", NULL, KIND_CRC32, 4, false },
-	{ "crc32c", NULL, KIND_CRC32C, 4, false },
-	{ "xxhash64", NULL, KIND_XXHASH64, 8, false },
-	{ "sha1", "SHA1", KIND_MD, 20, true },
-	{ "sha224", "SHA2-224", KIND_MD, 28, true },
-	{ "sha256", "SHA2-256", KIND_MD, 32, true },
-	{ "sha384", "SHA2-384", KIND_MD, 48, true },
-	{ "sha512", "SHA2-512", KIND_MD, 64, true },
-	{ "sha3-224", "SHA3-224", KIND_MD, 28, true },
-	{ "sha3-256", "SHA3-256", KIND_MD, 32, true },
-	{ "sha3-384", "SHA3-384", KIND_MD, 48, true },
-	{ "sha3-512", "SHA3-512", KIND_MD, 64, true },
-	{ "blake2b-256", "BLAKE2B-512", KIND_MD, 32, false },
-	{ "blake2b-512", "BLAKE2B-512", KIND_MD, 64, false },
-	{ "blake2s-256", "BLAKE2S-256", KIND_MD, 32, false },
+	{ "crc32", NULL, KIND_CRC32, false },
+	{ "crc32c", NULL, KIND_CRC32C, false },
+	{ "xxhash64", NULL, KIND_XXHASH64, false },
+	{ "sha1", "SHA1", KIND_MD, true },
+	{ "sha224", "SHA2-224", KIND_MD, true },
+	{ "sha256", "SHA2-256", KIND_MD, true },
+	{ "sha384", "SHA2-384", KIND_MD, true },
+	{ "sha512", "SHA2-512", KIND_MD, true },
+	{ "sha3-224", "SHA3-224", KIND_MD, true },
+	{ "sha3-256", "SHA3-256", KIND_MD, true },
+	{ "sha3-384", "SHA3-384", KIND_MD, true },
+	{ "sha3-512", "SHA3-512", KIND_MD, true },
+	{ "blake2b-256", "BLAKE2B-512", KIND_MD, false },
+	{ "blake2b-512", "BLAKE2B-512", KIND_MD, false },
+	{ "blake2s-256", "BLAKE2S-256", KIND_MD, false },
 };
 
 struct digest {
 	const struct digest_alg *alg;
+	size_t size; /* bytes */
 	EVP_MD *md;
 	EVP_MD_CTX *start; /* before any prefix; keyed: behind the inner pad */
 	EVP_MD_CTX *base;  /* behind the prefix: where every message begins */
@@ -91,12 +93,20 @@ static const struct digest_alg *find_alg(const char *name, bool *ret_keyed)
 	return NULL;
 }
 
+/* The model says how long it is; a MAC is as long as its hash. */
+static int alg_size(const struct digest_alg *alg)
+{
+	const struct hash_alg *hash = hash_alg_find(alg->name);
+
+	return hash ? (int)hash->size : -EOPNOTSUPP;
+}
+
 int digest_alg_size(const char *alg)
 {
 	bool keyed;
 	const struct digest_alg *found = find_alg(alg, &keyed);
 
-	return found ? found->size : -EOPNOTSUPP;
+	return found ? alg_size(found) : -EOPNOTSUPP;
 }
 
 struct digest *digest_free(struct digest *digest)
@@ -118,7 +128,7 @@ struct digest *digest_free(struct digest *digest)
 
 size_t digest_size(const struct digest *digest)
 {
-	return digest->alg->size;
+	return digest->size;
 }
 
 /*
@@ -126,7 +136,7 @@ size_t digest_size(const struct digest *digest)
  */
 static int start_md(struct digest *d)
 {
-	size_t size = d->alg->size;
+	size_t size = d->size;
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_size_t(OSSL_DIGEST_PARAM_SIZE, &size),
 		OSSL_PARAM_construct_end(),
@@ -235,7 +245,11 @@ int digest_new(const char *alg, const struct secret *key, struct digest **ret)
 		return -ENOMEM;
 	d->alg = found;
 	d->keyed = keyed;
-	int r = streq(found->name, "sha256") ? sha256_lanes(&d->lanes) : 0;
+	int r = alg_size(found);
+	if (r < 0)
+		return r;
+	d->size = (size_t)r;
+	r = streq(found->name, "sha256") ? sha256_lanes(&d->lanes) : 0;
 	if (r < 0)
 		return r;
 	sha256_start_init(&d->lanes_start);
@@ -258,6 +272,7 @@ int digest_clone(const struct digest *digest, struct digest **ret)
 	if (!d)
 		return -ENOMEM;
 	d->alg = digest->alg;
+	d->size = digest->size;
 	d->keyed = digest->keyed;
 	d->crc_base = digest->crc_base;
 	d->lanes = digest->lanes;
@@ -323,7 +338,7 @@ static int vec_md(struct digest *d, const struct iovec *iov, unsigned n, uint8_t
 	uint8_t inner[EVP_MAX_MD_SIZE];
 	if (EVP_DigestFinal_ex(d->work, inner, NULL) != 1 ||
 		EVP_MD_CTX_copy_ex(d->work, d->outer) != 1 ||
-		EVP_DigestUpdate(d->work, inner, d->alg->size) != 1 ||
+		EVP_DigestUpdate(d->work, inner, d->size) != 1 ||
 		EVP_DigestFinal_ex(d->work, ret, NULL) != 1)
 		return -EIO;
 	return 0;

@@ -16,78 +16,61 @@
 
 #define TEMP_ATTEMPTS 16
 
-static int offset_check(size_t size, uint64_t offset)
+/* What moves at most so many bytes. The memory of what is written is not changed. */
+typedef ssize_t (*move_t)(int fd, void *memory, size_t size, off_t offset);
+
+static ssize_t move_in(int fd, void *memory, size_t size, off_t offset)
 {
-	return offset > INT64_MAX || size > (uint64_t)INT64_MAX - offset ? -EOVERFLOW : 0;
+	return pread(fd, memory, size, offset);
+}
+
+static ssize_t move_out(int fd, void *memory, size_t size, off_t offset)
+{
+	return pwrite(fd, memory, size, offset);
+}
+
+/* To where the descriptor is. */
+static ssize_t move_out_next(int fd, void *memory, size_t size, off_t offset)
+{
+	return write(fd, memory, size);
+}
+
+/* All of it; at_end is the error for a file that takes or gives no more. */
+static int move_full(int fd, move_t move, void *memory, size_t size, off_t offset, int at_end)
+{
+	uint8_t *at = memory;
+
+	if (offset < 0 || size > (uint64_t)INT64_MAX - (uint64_t)offset)
+		return -EOVERFLOW;
+	while (size > 0) {
+		ssize_t n = move(fd, at, size, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return at_end;
+		at += n;
+		offset += n;
+		size -= (size_t)n;
+	}
+	return 0;
 }
 
 int fd_pread_full(int fd, void *ret, size_t size, uint64_t offset)
 {
-	uint8_t *to = ret;
-	int r;
-
-	r = offset_check(size, offset);
-	if (r < 0)
-		return r;
-
-	while (size > 0) {
-		ssize_t n = pread(fd, to, size, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -ENODATA;
-		to += n;
-		offset += (uint64_t)n;
-		size -= (size_t)n;
-	}
-	return 0;
+	return move_full(fd, move_in, ret, size, (off_t)offset, -ENODATA);
 }
 
 int fd_pwrite_full(int fd, const void *data, size_t size, uint64_t offset)
 {
-	const uint8_t *from = data;
-	int r;
-
-	r = offset_check(size, offset);
-	if (r < 0)
-		return r;
-
-	while (size > 0) {
-		ssize_t n = pwrite(fd, from, size, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EIO;
-		from += n;
-		offset += (uint64_t)n;
-		size -= (size_t)n;
-	}
-	return 0;
+	return move_full(fd, move_out, (void *)(uintptr_t)data, size, (off_t)offset, -EIO);
 }
 
 int fd_write_full(int fd, const void *data, size_t size)
 {
-	const uint8_t *from = data;
-
-	while (size > 0) {
-		ssize_t n = write(fd, from, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EIO;
-		from += n;
-		size -= (size_t)n;
-	}
-	return 0;
+	return move_full(fd, move_out_next, (void *)(uintptr_t)data, size, 0, -EIO);
 }
 
 int fd_read_file(int fd, size_t limit, char **ret, size_t *ret_size)
