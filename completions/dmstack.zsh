@@ -97,7 +97,7 @@ _dmstack() {
 		_describe -t options option options -S ''
 	elif [[ $program == *dmstack-build ]]; then
 		[[ $verb == create ]] || _files
-	elif [[ $verb == (attach|detach|plan|status) ]]; then
+	elif [[ $verb == (attach|detach|plan|status|suspend|resume) ]]; then
 		compadd -- ${${${(f)"$($program list 2>/dev/null)"}[2,-1]}%% *}
 	fi
 }

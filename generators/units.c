@@ -207,6 +207,25 @@ static void tops_add_target(struct units *u, const struct top *tops, size_t n_to
 
 enum { MARK_NONE, MARK_LAYER, MARK_TOP };
 
+/* A sleep that did not begin with the keys gone would be worse than none, so it is required. */
+static void sleep_add(struct units *u)
+{
+	const struct stack *stack = u->in->stack;
+
+	for (size_t i = 0; i < stack->n_layers; i++) {
+		const struct layer *layer = stack->layers[i];
+
+		if (layer->mark == MARK_NONE || layer->common.suspend != SUSPEND_WIPE)
+			continue;
+		buf_puts(unit_tree_add_file(
+				 u->tree, UNIT_PLACE_NORMAL, "sleep.target.d", "50-dmstack.conf"),
+			GENERATED_HEAD "Requires=dmstack-suspend.service\n"
+				       "After=dmstack-suspend.service\n");
+		unit_tree_end_file(u->tree);
+		return;
+	}
+}
+
 /* Every layer once, though stacks may share it. */
 static int tops_add_units(struct units *u, const struct top *tops, size_t n_tops)
 {
@@ -239,6 +258,8 @@ static int tops_add_units(struct units *u, const struct top *tops, size_t n_tops
 	}
 	tops_add_target(u, tops, n_tops, false);
 	tops_add_target(u, tops, n_tops, true);
+	if (!u->in->initrd)
+		sleep_add(u);
 	waits_add_units(u);
 	return buf_error(&u->tree->text);
 }

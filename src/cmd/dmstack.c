@@ -15,6 +15,8 @@ static const struct verb *const verbs[] = {
 	&verb_check,
 	&verb_import,
 	&verb_initrd_closure,
+	&verb_suspend,
+	&verb_resume,
 #if HAVE_TPM2
 	&verb_enroll,
 	&verb_unseal,

@@ -14,8 +14,7 @@
 #include "interrupt.h"
 #include "keyring.h"
 #include "keysource.h"
-#include "layer-luks.h"
-#include "luks2-keyslot.h"
+#include "run-key.h"
 #include "run-layer.h"
 
 /* The data key and the two journal keys of dm-integrity. */
@@ -64,61 +63,17 @@ static struct run_layer *run_layer_get(struct run *run, struct layer *layer)
 	return &run->layers[run->n_layers++];
 }
 
-static bool is_sealed(const struct layer *layer)
-{
-	return layer->common.phase != PHASE_BOOTSTRAP;
-}
-
-static int read_header(void *userdata, void *ret, size_t size, uint64_t offset, struct diag *diag)
-{
-	return blockdev_read(userdata, ret, size, offset, diag);
-}
-
-/* From the key that was fetched to that of the table: a keyslot of the header holds it. */
-static int open_keyslot(struct run_layer *rl, struct secret **key, struct diag *diag)
-{
-	const struct layer_type *type = rl->layer->type;
-	_cleanup_(secret_freep) struct secret *volume_key = NULL;
-	struct luks2_reader reader = { .read = read_header };
-	struct superblock_place place;
-	int r;
-
-	r = run_layer_probe(rl, diag);
-	if (r >= 0)
-		r = type->superblock(rl->layer, &place);
-	if (r < 0)
-		return r;
-	reader.userdata = &rl->devices[place.role];
-	r = luks2_unlock(type->keyslots(rl->layer), &reader, *key, luks_key_slot(rl->layer),
-		&volume_key, diag);
-	if (r < 0)
-		return r;
-	(void)!secret_free(*key);
-	*key = take_ptr(volume_key);
-	return 0;
-}
-
 static int step_key(
 	struct run *run, struct run_layer *rl, const struct step *step, struct diag *diag)
 {
 	_cleanup_(secret_freep) struct secret *key = NULL;
-	const struct key_request request = {
-		.ref = step->key,
-		.size = step->key_size,
-		.name = rl->layer->name,
-		/* Of what is no secret, only the content matters. */
-		.sealed = is_sealed(rl->layer) && !step->public_key,
-		.timeout_usec = rl->layer->common.timeout_usec,
-	};
 	int32_t serial;
 	int r;
 
 	/* A mapping that is there has its key. */
 	if (rl->live)
 		return 0;
-	r = key_fetch(&request, &key, diag);
-	if (r >= 0 && rl->layer->type->keyslots)
-		r = open_keyslot(rl, &key, diag);
+	r = run_key_fetch(rl, step, &key, diag);
 	if (r < 0)
 		return r;
 	r = keyring_add(
@@ -170,7 +125,7 @@ static int table_keys_fetch(struct table_keys *keys, const struct layer *layer,
 		struct key_request request = {
 			.ref = ref,
 			.name = layer->name,
-			.sealed = is_sealed(layer),
+			.sealed = layer->common.phase != PHASE_BOOTSTRAP,
 			.timeout_usec = layer->common.timeout_usec,
 		};
 		int r;

@@ -15,6 +15,8 @@ extern const struct verb verb_list;
 extern const struct verb verb_check;
 extern const struct verb verb_import;
 extern const struct verb verb_initrd_closure;
+extern const struct verb verb_suspend;
+extern const struct verb verb_resume;
 extern const struct verb verb_enroll;
 extern const struct verb verb_unseal;
 extern const struct verb verb_cap;

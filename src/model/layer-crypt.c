@@ -293,6 +293,7 @@ const struct layer_type layer_type_crypt = {
 	.n_roles = ARRAY_SIZE(roles),
 	.key = KEY_REQUIRED,
 	.any_block_size = true,
+	.key_wipe = true,
 	.early = true,
 	.check = crypt_check,
 	.check_below = crypt_check_below,

@@ -370,6 +370,7 @@ const struct layer_type layer_type_luks = {
 	.n_roles = ARRAY_SIZE(roles),
 	.key = KEY_REQUIRED,
 	.any_block_size = true,
+	.key_wipe = true,
 	.check = luks_check,
 	.check_below = luks_check_below,
 	.superblock = luks_superblock,

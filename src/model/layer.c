@@ -25,6 +25,12 @@ static const char *const fail_words[] = {
 	[_FAIL_MAX] = NULL,
 };
 
+static const char *const suspend_words[] = {
+	[SUSPEND_KEEP] = "keep",
+	[SUSPEND_WIPE] = "wipe",
+	[_SUSPEND_MAX] = NULL,
+};
+
 #define COMMON(n, k, member, ...)                                                                  \
 	{                                                                                          \
 		.name = (n), .kind = (k), .offset = offsetof(struct layer_common, member),         \
@@ -56,6 +62,9 @@ const struct field layer_common_fields[] = {
 	COMMON("discard", FIELD_BOOL, discard,
 		.help = "Pass discards down. They show which blocks are in use, and dm-integrity then "
 			"takes discarded blocks without a check."),
+	COMMON("suspend", FIELD_ENUM, suspend, .choices = suspend_words, .dflt = "keep",
+		.help = "Whether the kernel keeps the key while the machine sleeps, or *wipe*: it is "
+			"forgotten before, and fetched again after."),
 };
 const size_t layer_n_common_fields = ARRAY_SIZE(layer_common_fields);
 
@@ -246,6 +255,22 @@ static int check_key(const struct layer *layer, struct diag *diag)
 	return 0;
 }
 
+/* What root stands on, dmstack itself has to be read from. */
+static int check_suspend(const struct layer *layer, struct diag *diag)
+{
+	if (layer->common.suspend == SUSPEND_KEEP)
+		return 0;
+	if (!layer->type->key_wipe)
+		return diag_set(diag, -EINVAL,
+			"suspend=wipe: the kernel cannot forget the key of type %s",
+			layer->type->name);
+	if (layer->common.initrd)
+		return diag_set(diag, -EINVAL,
+			"suspend=wipe: what the initrd attaches carries the programs that would "
+			"have to bring the key back");
+	return 0;
+}
+
 static int finish(struct layer *layer, bool create, struct diag *diag)
 {
 	if (layer->finished)
@@ -255,6 +280,9 @@ static int finish(struct layer *layer, bool create, struct diag *diag)
 	if (r < 0)
 		return r;
 	r = check_key(layer, diag);
+	if (r < 0)
+		return r;
+	r = check_suspend(layer, diag);
 	if (r < 0)
 		return r;
 	if (layer->common.discard && layer_is_read_only(layer))

@@ -24,6 +24,9 @@
 struct layer;
 struct luks2;
 
+/* What happens to the key while the machine sleeps. */
+enum suspend_action { SUSPEND_KEEP, SUSPEND_WIPE, _SUSPEND_MAX };
+
 enum phase { PHASE_BOOTSTRAP, PHASE_SEALED, _PHASE_MAX };
 enum fail_action {
 	FAIL_PANIC,
@@ -49,6 +52,7 @@ struct layer_common {
 	bool netdev; /* _netdev */
 	bool read_only;
 	bool discard;
+	unsigned suspend; /* enum suspend_action */
 };
 
 extern const struct field layer_common_fields[];
@@ -91,6 +95,7 @@ struct layer_type {
 	enum key_need key;
 	bool read_only;	     /* the mapping can only be read */
 	bool any_block_size; /* stands on larger blocks than its own, and hands them up */
+	bool key_wipe;	     /* the kernel can forget its key while it is suspended */
 	bool early;	     /* the kernel makes it without user space, by dm-mod.create= */
 	/*
 	 * Options that the kernel adds to a live table by itself, or whose values it rounds:

@@ -381,7 +381,10 @@ int stack_order(const struct stack *stack, struct layer *top, struct layer ***re
 	if (!order.layers)
 		return -ENOMEM;
 	clear_marks(stack);
-	walk_run(&w, top, order_append, &order);
+	for (size_t i = 0; !top && i < stack->n_layers; i++)
+		walk_run(&w, stack->layers[i], order_append, &order);
+	if (top)
+		walk_run(&w, top, order_append, &order);
 	/* Most stacks are small beside the configuration, and callers keep many of them. */
 	*ret = reallocarray(order.layers, order.n, sizeof(struct layer *)) ?: order.layers;
 	*ret_n = order.n;

@@ -48,8 +48,8 @@ int stack_link(struct stack *stack) _must_check_;
 int stack_check_epoch(const struct stack *stack, uint64_t least, struct diag *diag) _must_check_;
 
 /*
- * The layers below and including top, each after all that it stands on. *ret is an array of
- * *ret_n pointers, to be freed by the caller; the layers are not.
+ * The layers below and including top (NULL: all), each after all that it stands on. *ret is an
+ * array of *ret_n pointers, to be freed by the caller; the layers are not.
  */
 int stack_order(const struct stack *stack, struct layer *top, struct layer ***ret,
 	size_t *ret_n) _must_check_;

@@ -13,6 +13,8 @@
 
 /* A task on the named mapping (NULL: on none). NULL: see task_unavailable(). */
 struct dm_task *task_new(int type, const char *name);
+/* Resumes and waits for udev; -errno, without a sentence. */
+int mapping_resume(const char *name, bool hidden) _must_check_;
 /* Why there is no task: -ENODEV without device-mapper or access to it, else -ENOMEM. */
 int task_unavailable(struct diag *diag);
 /* Runs it. Fails with the errno of the ioctl; no diag is set. */

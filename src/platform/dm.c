@@ -118,15 +118,15 @@ static int mapping_load(const struct mapping_spec *spec)
 	return task_run(task);
 }
 
-static int mapping_resume(const struct mapping_spec *spec)
+int mapping_resume(const char *name, bool hidden)
 {
-	_cleanup_(task_freep) struct dm_task *task = task_new(DM_DEVICE_RESUME, spec->name);
+	_cleanup_(task_freep) struct dm_task *task = task_new(DM_DEVICE_RESUME, name);
 	uint32_t cookie;
 	int r;
 
 	if (!task)
 		return task_unavailable(NULL);
-	r = task_set_udev(task, spec->hidden, &cookie);
+	r = task_set_udev(task, hidden, &cookie);
 	if (r < 0)
 		return r;
 	r = task_run(task);
@@ -150,7 +150,7 @@ int mapping_create(const struct mapping_spec *spec, struct diag *diag)
 	r = mapping_load(spec);
 	if (r == 0) {
 		stage = "resume";
-		r = mapping_resume(spec);
+		r = mapping_resume(spec->name, spec->hidden);
 	}
 	if (r == 0)
 		return 0;

@@ -77,6 +77,15 @@ int mapping_create(const struct mapping_spec *spec, struct diag *diag) _must_che
 int mapping_remove(const char *name, bool hidden, struct diag *diag) _must_check_;
 
 /*
+ * Suspends: what was written so far is on the device below, a file system on it is frozen, and
+ * whoever goes on writing waits. Resumes; hidden as in struct mapping_spec.
+ */
+int mapping_suspend(const char *name, struct diag *diag) _must_check_;
+int mapping_wake(const char *name, bool hidden, struct diag *diag) _must_check_;
+/* A message for its target, which ends up in kernel logs: never with a key in it. */
+int mapping_message(const char *name, const char *message, struct diag *diag) _must_check_;
+
+/*
  * Makes sure that the kernel has the target in at least that version, loading the modules (a
  * NULL-terminated list, or NULL) if it has not. -EOPNOTSUPP otherwise.
  */

@@ -120,6 +120,11 @@ void fake_mapping_suspend(const char *name)
 	get(name)->suspended = true;
 }
 
+bool fake_mapping_is_suspended(const char *name)
+{
+	return get(name)->suspended;
+}
+
 bool fake_mapping_exists(const char *name)
 {
 	return find(name) != NULL;
@@ -179,7 +184,7 @@ struct dm_task {
 	bool secure, read_only;
 	uint16_t udev_flags;
 	uint64_t start, size;
-	char target[32], params[1200];
+	char target[32], params[1200], message[200];
 	/* Variable structures of libdevmapper's answers. */
 	uint64_t answer[512];
 };
@@ -218,6 +223,17 @@ int dm_task_set_ro(struct dm_task *dmt)
 int dm_task_secure_data(struct dm_task *dmt)
 {
 	dmt->secure = true;
+	return 1;
+}
+
+int dm_task_set_sector(struct dm_task *dmt, uint64_t sector)
+{
+	return sector == 0;
+}
+
+int dm_task_set_message(struct dm_task *dmt, const char *message)
+{
+	(void)snprintf(dmt->message, sizeof(dmt->message), "%s", message);
 	return 1;
 }
 
@@ -292,10 +308,33 @@ static int run_resume(struct dm_task *t)
 	struct mapping *m = find(t->name);
 
 	buf_printf(&calls, "resume %s %x\n", t->name, t->udev_flags);
-	if (!m || !m->loaded)
+	if (!m || (!m->loaded && !m->suspended))
 		return ENXIO;
 	m->live = true;
+	m->suspended = false;
 	return 0;
+}
+
+static int run_suspend_task(struct dm_task *t)
+{
+	struct mapping *m = find(t->name);
+
+	buf_printf(&calls, "suspend %s\n", t->name);
+	if (!m || !m->live)
+		return ENXIO;
+	m->suspended = true;
+	return 0;
+}
+
+/* dm-crypt refuses to touch the key of a mapping that is in use. */
+static int run_message(struct dm_task *t)
+{
+	const struct mapping *m = find(t->name);
+
+	buf_printf(&calls, "message %s %s\n", t->name, t->message);
+	if (!m)
+		return ENXIO;
+	return m->suspended ? 0 : EINVAL;
 }
 
 static int run_remove(struct dm_task *t)
@@ -322,6 +361,10 @@ static const char *call_name(int type)
 		return "resume";
 	case DM_DEVICE_REMOVE:
 		return "remove";
+	case DM_DEVICE_SUSPEND:
+		return "suspend";
+	case DM_DEVICE_TARGET_MSG:
+		return "message";
 	default:
 		return "";
 	}
@@ -334,6 +377,8 @@ int dm_task_run(struct dm_task *dmt)
 		[DM_DEVICE_RELOAD] = run_load,
 		[DM_DEVICE_RESUME] = run_resume,
 		[DM_DEVICE_REMOVE] = run_remove,
+		[DM_DEVICE_SUSPEND] = run_suspend_task,
+		[DM_DEVICE_TARGET_MSG] = run_message,
 	};
 	int fault = fake_injected(call_name(dmt->type), dmt->name);
 

@@ -10,6 +10,8 @@
  *	load NAME rw|ro [secure] START LENGTH TARGET PARAMS
  *	resume NAME UDEV-FLAGS
  *	remove NAME
+ *	suspend NAME
+ *	message NAME TEXT
  *	key+ TYPE DESCRIPTION BYTES	key- DESCRIPTION
  */
 
@@ -30,8 +32,9 @@ void fake_mapping(const char *name, const char *uuid, uint64_t sectors, const ch
 /* A mapping's state, by name. */
 void fake_mapping_open(const char *name, int open_count);
 void fake_mapping_suspend(const char *name);
+bool fake_mapping_is_suspended(const char *name);
 bool fake_mapping_exists(const char *name);
-/* The next call of that kind ("create", "load", "resume", "remove", "key+") on it fails. */
+/* The next call of that kind ("create", "load", "resume", "suspend", "message" ...) on it fails. */
 void fake_fail(const char *call, const char *name, int error);
 /* The same for two calls, whichever comes first. */
 void fake_fail_twice(const char *call, const char *name, int error, const char *other_call,
