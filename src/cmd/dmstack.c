@@ -13,6 +13,7 @@ static const struct verb *const verbs[] = {
 	&verb_status,
 	&verb_list,
 	&verb_check,
+	&verb_watch,
 	&verb_import,
 	&verb_initrd_closure,
 	&verb_suspend,

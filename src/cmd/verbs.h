@@ -13,6 +13,7 @@ extern const struct verb verb_plan;
 extern const struct verb verb_status;
 extern const struct verb verb_list;
 extern const struct verb verb_check;
+extern const struct verb verb_watch;
 extern const struct verb verb_import;
 extern const struct verb verb_initrd_closure;
 extern const struct verb verb_suspend;

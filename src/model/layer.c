@@ -53,6 +53,8 @@ const struct field layer_common_fields[] = {
 	COMMON("x-initrd.attach", FIELD_BOOL, initrd,
 		.help = "Attach in the initrd, and leave it for the shutdown after the switch back. "
 			"Implied for what the root file system and /usr stand on."),
+	COMMON("damage-unit", FIELD_STRING, damage_unit, .min = 3, .max = 255,
+		.help = "The unit that *dmstack watch* starts when the layer found damage."),
 	COMMON("nofail", FIELD_BOOL, nofail, .help = "The boot does not wait for it or need it."),
 	COMMON("noauto", FIELD_BOOL, noauto, .help = "Do not attach it at boot, only on demand."),
 	COMMON("_netdev", FIELD_BOOL, netdev,
@@ -139,6 +141,8 @@ struct layer *layer_free(struct layer *layer)
 		layer->type->done(layer);
 	for (size_t i = 0; layer->params && i < layer->type->n_fields; i++)
 		field_clear(&layer->type->fields[i], layer->params);
+	for (size_t i = 0; i < layer_n_common_fields; i++)
+		field_clear(&layer_common_fields[i], &layer->common);
 	for (size_t i = 0; i < layer->n_devices; i++)
 		devref_done(&layer->devices[i].ref);
 	keyref_done(&layer->key);
@@ -271,6 +275,16 @@ static int check_suspend(const struct layer *layer, struct diag *diag)
 	return 0;
 }
 
+/* What systemctl(1) takes for a unit, and not for an option or a path. */
+static int check_damage_unit(const struct layer *layer, struct diag *diag)
+{
+	const char *unit = layer->common.damage_unit;
+
+	if (!unit || (*unit != '-' && *unit != '.' && !strchr(unit, '/') && strchr(unit, '.')))
+		return 0;
+	return diag_set(diag, -EINVAL, "damage-unit: \"%s\" is not the name of a unit", unit);
+}
+
 static int finish(struct layer *layer, bool create, struct diag *diag)
 {
 	if (layer->finished)
@@ -283,6 +297,9 @@ static int finish(struct layer *layer, bool create, struct diag *diag)
 	if (r < 0)
 		return r;
 	r = check_suspend(layer, diag);
+	if (r < 0)
+		return r;
+	r = check_damage_unit(layer, diag);
 	if (r < 0)
 		return r;
 	if (layer->common.discard && layer_is_read_only(layer))

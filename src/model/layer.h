@@ -46,6 +46,7 @@ struct layer_common {
 	unsigned fail;	/* enum fail_action */
 	uint64_t timeout_usec;
 	uint64_t device_size; /* bytes of the mapping; 0: from the device or superblock */
+	char *damage_unit;    /* the unit that "watch" starts; owned; NULL: none */
 	bool initrd;	      /* x-initrd.attach */
 	bool nofail;
 	bool noauto;

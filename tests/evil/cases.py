@@ -247,6 +247,9 @@ conf("unknown-action", "A shell is no failure action.", "bad linear /dev/vda - f
 conf("unknown-on-corruption", "There is no such reaction to corruption.",
      "bad verity /dev/vda - on-corruption=shrug,root-hash=" + ROOT_HASH, "shrug")
 conf("timeout-word", "A time-out is a time span.", "bad linear /dev/vda - timeout=soon", "soon")
+for path in ("--now.service", "/etc/x.service", "alarm"):
+    conf("damage-unit-" + path.strip("-/").partition("/")[0], "This is not the name of a unit.",
+         "bad linear /dev/vda - damage-unit=" + path, "damage-unit", path)
 conf("cipher-garbage", "The cipher follows neither notation.",
      "bad crypt /dev/vda /key cipher=aes-xts", "'aes-xts' is not a cipher")
 conf("key-size-wrong", "XTS takes two keys of one size.",

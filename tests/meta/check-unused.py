@@ -14,7 +14,7 @@ import house
 ONLY_TESTS = {
     "block_assembler_n_open", "crc32c_update_portable", "integrity_area_count",
     "integrity_area_get", "pcr_signatures_find", "root_open_stepwise", "seal_record_next",
-    "sha256_lanes_usable", "tpm_exit_state", "tpm_state_name", "unit_tree_data", "unit_tree_path",
+    "sha256_lanes_usable", "tpm_exit_state", "tpm_state_name", "uevent_parse", "unit_tree_data", "unit_tree_path",
     "verity_slot_byte",
 }
 
