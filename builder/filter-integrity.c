@@ -118,7 +118,7 @@ static uint32_t integrity_flags(const struct integrity_vdev *v)
 
 	if (v->mode == FILTER_READ)
 		return f->sb.flags;
-	return (f->journal_integrity ? INTEGRITY_SB_HAVE_JOURNAL_MAC : 0U) |
+	return (integrity_journal_mac_alg(v->layer) ? INTEGRITY_SB_HAVE_JOURNAL_MAC : 0U) |
 	       (!f->legacy_padding && !v->geo.has_meta ? INTEGRITY_SB_FIX_PADDING : 0U) |
 	       (integrity_has_salt(v->layer) ? INTEGRITY_SB_FIX_HMAC : 0U);
 }

@@ -39,18 +39,18 @@ static int encrypt_section(void *userdata, uint32_t section, uint8_t *data, size
 static int init_mac(struct integrity_vdev *v, const struct filter_args *args, struct diag *diag)
 {
 	const struct integrity_fields *f = integrity_fields(v->layer);
+	const char *alg = integrity_journal_mac_alg(v->layer);
 	const struct secret *key;
 	int r;
 
-	if (!f->journal_integrity)
+	if (!alg)
 		return 0;
 	r = filter_key(args, &f->journal_integrity_key, &key, diag);
 	if (r < 0)
 		return r;
-	r = digest_new(f->journal_integrity, key, &v->journal_mac);
+	r = digest_new(alg, key, &v->journal_mac);
 	if (r < 0)
-		return diag_set(diag, r, "journal-integrity: %s cannot be computed here",
-			f->journal_integrity);
+		return diag_set(diag, r, "journal-integrity: %s cannot be computed here", alg);
 	v->journal_ops.mac = mac_section;
 	return 0;
 }

@@ -27,6 +27,10 @@ int draft_default_devices(struct draft *draft, struct diag *diag) _must_check_;
 /* A device that another layer, or role, has too. */
 int draft_share_device(struct layer *layer, const char *role, const struct layer_device *device,
 	struct diag *diag) _must_check_;
+/* recipe-keys.c: what is not said of keys, where it can only be one thing. */
+int draft_default_journal_mac(struct draft *draft, struct diag *diag) _must_check_;
+int draft_default_key(
+	struct draft *draft, const struct keystore *keys, struct diag *diag) _must_check_;
 /* recipe-luks.c: offsets, and the device of the header. */
 int draft_place_luks(struct draft *draft, struct diag *diag) _must_check_;
 /* recipe-keyslots.c: --keyslot and --token. */

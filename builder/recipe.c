@@ -179,36 +179,6 @@ static int draft_default_fields(struct draft *draft, struct diag *diag)
 	return 0;
 }
 
-static bool needs_key(const struct layer *layer)
-{
-	if (layer->key.kind != KEYREF_NONE)
-		return false;
-	if (layer->type == &layer_type_integrity)
-		return integrity_is_keyed(layer);
-	return layer->type->key == KEY_REQUIRED;
-}
-
-/* One key and one layer without one belong together. */
-static int draft_default_key(struct draft *draft, const struct keystore *keys, struct diag *diag)
-{
-	struct layer *layer = NULL;
-	size_t needing = 0;
-
-	for (size_t i = 0; i < draft->n; i++)
-		if (needs_key(draft->layers[i])) {
-			layer = draft->layers[i];
-			needing++;
-		}
-	if (needing == 0)
-		return 0;
-	if (needing == 1 && keys->n == 1)
-		return keyref_copy(&keys->entries[0].ref, &layer->key);
-	return diag_set(diag, -EINVAL,
-		"layer %s needs a key: give %s.key=REF by --layer-option, or "
-		"key=REF behind its --layer",
-		layer->name, layer->name);
-}
-
 static int salt_set(const struct seed *seed, struct layer *layer, size_t size, struct diag *diag)
 {
 	_cleanup_(buf_done) struct buf label = {}, text = {};
@@ -369,6 +339,8 @@ int recipe_init(struct recipe *ret, const struct recipe_args *args, const struct
 		r = draft_pair_tags(&draft, seed, diag);
 	if (r >= 0)
 		r = draft_default_fields(&draft, diag);
+	if (r >= 0)
+		r = draft_default_journal_mac(&draft, diag);
 	if (r >= 0)
 		r = draft_default_key(&draft, keys, diag);
 	if (r >= 0)

@@ -45,7 +45,7 @@ static void traits_add(struct traits *t, const struct layer *layer)
 		t->unchecked = t->unchecked || f->mode == INTEGRITY_RECOVERY || f->recalculate ||
 			       f->recalculate_reset;
 		t->tagged_by_key = t->tagged_by_key || integrity_is_keyed(layer);
-		t->superblock_is_open = t->superblock_is_open || !f->journal_integrity;
+		t->superblock_is_open = t->superblock_is_open || !integrity_journal_mac_alg(layer);
 	}
 }
 

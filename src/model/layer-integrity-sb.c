@@ -24,14 +24,15 @@ int integrity_superblock(const struct layer *layer, struct superblock_place *ret
 static int adopt_flags(const struct layer *layer, const struct integrity_sb *sb, struct diag *diag)
 {
 	const struct integrity_fields *f = integrity_fields(layer);
+	const char *mac = integrity_journal_mac_alg(layer);
 
 	if (sb->flags & INTEGRITY_SB_INLINE)
 		return diag_set(diag, -EOPNOTSUPP, "the superblock says inline mode");
-	if (!(sb->flags & INTEGRITY_SB_HAVE_JOURNAL_MAC) != !f->journal_integrity)
+	if (!(sb->flags & INTEGRITY_SB_HAVE_JOURNAL_MAC) != !mac)
 		return diag_set(diag, -EMEDIUMTYPE,
 			"the superblock %s a journal MAC, the configuration %s",
 			sb->flags & INTEGRITY_SB_HAVE_JOURNAL_MAC ? "has" : "has not",
-			f->journal_integrity ? "has" : "has not");
+			mac ? "has" : "has not");
 	if ((sb->flags & INTEGRITY_SB_RECALCULATING) && sb->recalc_sector < sb->provided_sectors &&
 		!f->recalculate && !f->recalculate_reset && !f->finish_later)
 		return diag_set(diag, -EMEDIUMTYPE,
@@ -46,7 +47,7 @@ static int adopt_flags(const struct layer *layer, const struct integrity_sb *sb,
 		return diag_set(diag, -EMEDIUMTYPE, "the superblock %s integrity-legacy-padding",
 			f->legacy_padding ? "has not" : "has");
 	/* The flag is about tags and MACs, and a plain tag store has neither. */
-	if (integrity_is_tag_store(layer) && !f->journal_integrity)
+	if (integrity_is_tag_store(layer) && !mac)
 		return 0;
 	if (!(sb->flags & INTEGRITY_SB_FIX_HMAC) != f->legacy_hmac)
 		return diag_set(diag, -EMEDIUMTYPE, "the superblock %s integrity-legacy-hmac",

@@ -60,7 +60,8 @@ static const struct field fields[] = {
 	FIELD("bitmap-flush-time", FIELD_USEC, bitmap_flush_usec,
 		.help = "How long a bit may stay set."),
 	FIELD("journal-integrity", FIELD_STRING, journal_integrity, .min = 1, .max = 63,
-		.help = "A keyed algorithm for journal and superblock, such as hmac-sha256."),
+		.help = "A keyed algorithm for journal and superblock, such as hmac-sha256. *none* "
+			"says on purpose that there is none."),
 	FIELD("journal-integrity-key", FIELD_KEYREF, journal_integrity_key,
 		.help = "Its key, written as in the key column."),
 	FIELD("journal-crypt", FIELD_STRING, journal_crypt, .min = 1, .max = 63,
@@ -100,11 +101,19 @@ bool integrity_is_tag_store(const struct layer *layer)
 	return streq(integrity_fields(layer)->algorithm, "none");
 }
 
+const char *integrity_journal_mac_alg(const struct layer *layer)
+{
+	const char *alg = integrity_fields(layer)->journal_integrity;
+
+	return alg && !streq(alg, "none") ? alg : NULL;
+}
+
 bool integrity_has_salt(const struct layer *layer)
 {
 	const struct integrity_fields *f = integrity_fields(layer);
 
-	return !f->legacy_hmac && (!integrity_is_tag_store(layer) || f->journal_integrity);
+	return !f->legacy_hmac &&
+	       (!integrity_is_tag_store(layer) || integrity_journal_mac_alg(layer));
 }
 
 bool integrity_is_keyed(const struct layer *layer)
@@ -176,21 +185,44 @@ static int check_algorithm(const struct layer *layer, struct diag *diag)
 static int check_journal(const struct layer *layer, struct diag *diag)
 {
 	const struct integrity_fields *f = integrity_fields(layer);
+	const char *mac = integrity_journal_mac_alg(layer);
 
-	if (!f->journal_integrity != (f->journal_integrity_key.kind == KEYREF_NONE))
+	if (!mac != (f->journal_integrity_key.kind == KEYREF_NONE))
 		return diag_set(
 			diag, -EINVAL, "journal-integrity: the algorithm and its key go together");
 	if (!f->journal_crypt != (f->journal_crypt_key.kind == KEYREF_NONE))
 		return diag_set(diag, -EINVAL, "journal-crypt: the cipher and its key go together");
-	if (f->journal_integrity) {
-		const struct hash_alg *alg = hash_alg_find(f->journal_integrity);
+	if (mac) {
+		const struct hash_alg *alg = hash_alg_find(mac);
 
 		if (!alg || !alg->keyed)
 			return diag_set(diag, -EINVAL,
-				"journal-integrity: \"%s\" is not a keyed algorithm",
-				f->journal_integrity);
+				"journal-integrity: \"%s\" is not a keyed algorithm", mac);
 	}
 	return 0;
+}
+
+/*
+ * Keyed tags say who wrote a block, unless the kernel can be made to compute them again. The MAC of
+ * the superblock is what keeps it from that, and without fix_hmac there is none.
+ */
+static int check_sealed(const struct layer *layer, struct diag *diag)
+{
+	const struct integrity_fields *f = integrity_fields(layer);
+
+	if (layer->common.phase != PHASE_SEALED)
+		return 0;
+	if (f->recalculate)
+		return diag_set(diag, -EINVAL,
+			"integrity-recalculate: accepts any data, and is not possible in the "
+			"sealed phase");
+	if (!integrity_is_keyed(layer) || (integrity_journal_mac_alg(layer) && !f->legacy_hmac))
+		return 0;
+	return diag_set(diag, -EINVAL,
+		"%s: whoever can write the disk can then make the kernel compute the keyed tags of "
+		"any data, so the sealed phase wants journal-integrity and no "
+		"integrity-legacy-hmac",
+		f->legacy_hmac ? "integrity-legacy-hmac" : "journal-integrity is missing");
 }
 
 static int check_mode(const struct layer *layer, struct diag *diag)
@@ -223,10 +255,9 @@ static int integrity_check(const struct layer *layer, struct diag *diag)
 	r = check_mode(layer, diag);
 	if (r < 0)
 		return r;
-	if (f->recalculate && layer->common.phase == PHASE_SEALED)
-		return diag_set(diag, -EINVAL,
-			"integrity-recalculate: accepts any data, and is not possible in the sealed "
-			"phase");
+	r = check_sealed(layer, diag);
+	if (r < 0)
+		return r;
 	if (layer->common.device_size % f->sector_size)
 		return diag_set(diag, -EINVAL, "device-size: not a multiple of sector-size");
 	return 0;
@@ -258,7 +289,7 @@ static struct integrity_format make_params(
 		.tag_size = integrity_tag_size(layer),
 		.block_size = (uint32_t)f->sector_size,
 		.has_meta = meta,
-		.journal_mac = f->journal_integrity != NULL,
+		.journal_mac = integrity_journal_mac_alg(layer) != NULL,
 		.fix_padding = !f->legacy_padding,
 	};
 }
@@ -369,6 +400,7 @@ static void integrity_table(const struct layer *layer, struct dmtable *t)
 {
 	const struct integrity_fields *f = integrity_fields(layer);
 	const struct hash_alg *alg = hash_alg_find(f->algorithm);
+	const char *mac = integrity_journal_mac_alg(layer);
 	char name[96];
 
 	dmtable_device(t, "", "data");
@@ -384,9 +416,9 @@ static void integrity_table(const struct layer *layer, struct dmtable *t)
 		dmtable_option_device(t, "meta_device:", "meta");
 	if (!integrity_is_tag_store(layer))
 		keyed_option(t, "internal_hash", alg ? alg->kernel : f->algorithm, &layer->key);
-	if (f->journal_integrity)
-		keyed_option(t, "journal_mac", cipher_kernel_name(f->journal_integrity, name),
-			&f->journal_integrity_key);
+	if (mac)
+		keyed_option(
+			t, "journal_mac", cipher_kernel_name(mac, name), &f->journal_integrity_key);
 	if (f->journal_crypt)
 		keyed_option(t, "journal_crypt", cipher_kernel_name(f->journal_crypt, name),
 			&f->journal_crypt_key);
@@ -409,12 +441,13 @@ static void integrity_algorithms(const struct layer *layer, struct buf *buf)
 {
 	const struct integrity_fields *f = integrity_fields(layer);
 	const struct hash_alg *alg = hash_alg_find(f->algorithm);
+	const char *mac = integrity_journal_mac_alg(layer);
 	char name[96];
 
 	if (alg)
 		buf_printf(buf, " %s", alg->kernel);
-	if (f->journal_integrity)
-		buf_printf(buf, " %s", cipher_kernel_name(f->journal_integrity, name));
+	if (mac)
+		buf_printf(buf, " %s", cipher_kernel_name(mac, name));
 	if (f->journal_crypt)
 		buf_printf(buf, " %s", cipher_kernel_name(f->journal_crypt, name));
 }

@@ -30,7 +30,7 @@ struct integrity_fields {
 	uint64_t journal_commit_usec;
 	uint64_t bitmap_sectors_per_bit;
 	uint64_t bitmap_flush_usec;
-	char *journal_integrity; /* "hmac-sha256"; NULL: none */
+	char *journal_integrity; /* "hmac-sha256"; see integrity_journal_mac_alg() */
 	struct keyref journal_integrity_key;
 	char *journal_crypt; /* "ctr-aes", "cbc-aes"; NULL: none */
 	struct keyref journal_crypt_key;
@@ -61,6 +61,8 @@ bool integrity_is_tag_store(const struct layer *layer);
 bool integrity_has_salt(const struct layer *layer);
 /* True if superblock, journal and tags have a device of their own. */
 bool integrity_has_meta(const struct layer *layer);
+/* The algorithm of the MAC of journal and superblock; NULL: none, or "none". */
+const char *integrity_journal_mac_alg(const struct layer *layer);
 /* True if the data tags are keyed. */
 bool integrity_is_keyed(const struct layer *layer);
 /*

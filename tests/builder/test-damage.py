@@ -200,7 +200,8 @@ class Damage(stackcase.StackCase):
     def test_wrong_key(self):
         """Keyed tags notice it; plain encryption cannot."""
         keys = self.key("tags", 32)
-        self.create("--layer", "integrity,integrity-algorithm=hmac-sha256", *keys)
+        self.create("--layer", "integrity,integrity-algorithm=hmac-sha256,"
+                    "journal-integrity=none", *keys)
         wrong = self.dir / "wrong.key"
         wrong.write_bytes(bytes(32))
         self.verify(f"--key=credential:tags={wrong}", expect=1)

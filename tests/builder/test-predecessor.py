@@ -82,7 +82,7 @@ class Predecessor(stackcase.StackCase):
 
     def test_fault_03_keyed_tags(self):
         keys = self.key("tags", 32)
-        image = self.integrity("integrity-algorithm=hmac-sha256", keys=keys)
+        image = self.integrity("integrity-algorithm=hmac-sha256,journal-integrity=none", keys=keys)
         key = self.keys["tags"].read_bytes()
         for block in range(image.blocks()):
             self.assertEqual(image.tag(block), image.right_tag(block, key=key), block)
@@ -179,9 +179,10 @@ class Predecessor(stackcase.StackCase):
 
     def test_fault_08_keys_are_nowhere(self):
         """Neither their bytes nor their hexadecimal form, in outputs, messages or arguments."""
-        keys = self.key("root", 64) + self.key("tags", 32)
+        keys = self.key("root", 64) + self.key("tags", 32) + self.key("journal", 32)
         proc = self.create("--layer", "integrity,integrity-algorithm=hmac-sha256,"
-                           "key=credential:tags", "--layer", "crypt,key=credential:root", *keys)
+                           "key=credential:tags,journal-integrity-key=credential:journal",
+                           "--layer", "crypt,key=credential:root", *keys)
         verified = self.verify(*keys)
         texts = [proc.stdout, proc.stderr, verified.stdout, verified.stderr]
         texts = [text.encode() for text in texts] + [p.read_bytes() for p in self.out.iterdir()]

@@ -48,7 +48,11 @@ class RandomStacks(stackcase.StackCase):
                    *self.some(0.2, "journal-size=64K", "journal-size=1M")]
         if algorithm != "hmac-sha256":
             return options, []
-        return [*options, f"key=credential:k{index}"], self.key(f"k{index}", 32)
+        keys = self.key(f"k{index}", 32)
+        if self.draw.random() < 0.5:
+            return [*options, f"key=credential:k{index}", "journal-integrity=none"], keys
+        return ([*options, f"key=credential:k{index}", f"journal-integrity-key=credential:j{index}"],
+                keys + self.key(f"j{index}", 32))
 
     def verity(self, _):
         block = self.draw.choice((512, 1024, 4096, 4096))

@@ -56,6 +56,31 @@ class Usage(stackcase.StackCase):
         self.refuse(["--layer", "crypt", "--layer", "crypt", *one], "key")
         self.refuse(["--layer", "integrity,integrity-algorithm=hmac-sha256"], "key")
 
+    def test_keyed_integrity(self):
+        """Without a key for the superblock it has to be asked for, and is nothing to be sealed."""
+        keyed = "integrity,integrity-algorithm=hmac-sha256"
+        two = self.key("tags", 32) + self.key("mac", 32)
+        one = two[:1]
+        self.refuse(["--layer", keyed, *one], "journal-integrity-key=REF", "journal-integrity=none")
+        self.refuse(["--layer", f"{keyed},journal-integrity=hmac-sha256", *one],
+                    "journal-integrity-key=REF")
+        self.refuse(["--layer", f"{keyed},key=credential:tags,"
+                     "journal-integrity-key=credential:tags", *one], "another one")
+        sealed = ["--phase", "sealed"]
+        self.refuse(["--layer", f"{keyed},journal-integrity=none", *one, *sealed],
+                    "journal-integrity", "sealed phase")
+        self.refuse(["--layer", f"{keyed},integrity-legacy-hmac,"
+                     "journal-integrity-key=credential:mac", *two, *sealed],
+                    "integrity-legacy-hmac", "sealed phase")
+        self.create("--layer", f"{keyed},journal-integrity-key=credential:mac", *two, *sealed)
+        layer = self.layer("root")
+        self.assertEqual((layer["key"], layer["journal-integrity"], layer["journal-integrity-key"]),
+                         ("credential:tags", "hmac-sha256", "credential:mac"))
+        self.verify(*two)
+        self.create("--layer", f"{keyed},journal-integrity=none", *one, "--force")
+        self.assertEqual(self.layer("root")["journal-integrity"], "none")
+        self.verify(*one)
+
     def test_values(self):
         base = ["--stack", "verity-only"]
         self.refuse([*base, "--colour"], "--colour")

@@ -14,7 +14,7 @@ import stackcase
 class Reproducible(stackcase.StackCase):
 
     LAYERS = ("--layer=integrity,integrity-algorithm=hmac-sha256,key=credential:tags,"
-              "journal-integrity=hmac-sha256,journal-integrity-key=credential:tags",
+              "journal-integrity=hmac-sha256,journal-integrity-key=credential:journal",
               "--layer=crypt,key=credential:root", "--layer=verity,fec-roots=2")
 
     def build(self, number, *args, **kwargs):
@@ -26,6 +26,7 @@ class Reproducible(stackcase.StackCase):
     def setUp(self):
         super().setUp()
         self.key("tags", 32)
+        self.key("journal", 32)
         self.key("root", 64)
 
     def test_threads(self):

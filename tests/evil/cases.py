@@ -242,6 +242,17 @@ conf("unknown-algorithm", "There is no such tag algorithm.",
      "bad integrity /dev/vda - integrity-algorithm=sha257", "sha257")
 conf("hmac-without-key", "Keyed tags need a key.",
      "bad integrity /dev/vda - integrity-algorithm=hmac-sha256", "key")
+KEYED = "bad integrity /dev/vda /key integrity-algorithm=hmac-sha256,sealed"
+conf("keyed-without-journal-mac", "A superblock that nothing protects makes keyed tags worthless.",
+     KEYED, "journal-integrity is missing", "sealed phase")
+conf("keyed-and-no-journal-mac", "The same, on purpose.", KEYED + ",journal-integrity=none",
+     "journal-integrity is missing", "sealed phase")
+conf("keyed-legacy-hmac", "Without fix_hmac the superblock has no MAC.",
+     KEYED + ",journal-integrity=hmac-sha256,journal-integrity-key=/j,integrity-legacy-hmac",
+     "integrity-legacy-hmac", "sealed phase")
+conf("no-journal-mac-with-key", "A key for nothing.",
+     "bad integrity /dev/vda - integrity-algorithm=sha256,journal-integrity=none,"
+     "journal-integrity-key=/j", "go together")
 conf("unknown-action", "A shell is no failure action.", "bad linear /dev/vda - fail=shell,sealed",
      "shell")
 conf("unknown-on-corruption", "There is no such reaction to corruption.",

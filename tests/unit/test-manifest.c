@@ -43,7 +43,9 @@ static const char canonical[] =
 	"      \"timeout\": \"30s\",\n"
 	"      \"device-size\": 1048576,\n"
 	"      \"integrity-algorithm\": \"hmac-sha256\",\n"
-	"      \"sector-size\": 4096\n"
+	"      \"sector-size\": 4096,\n"
+	"      \"journal-integrity\": \"hmac-sha256\",\n"
+	"      \"journal-integrity-key\": \"credential:journal\"\n"
 	"    },\n"
 	"    {\n"
 	"      \"name\": \"root\",\n"
@@ -193,9 +195,9 @@ static const struct change changes[] = {
 	{ "\"cipher\"", "\"phase\"", "f: $.layers[1].phase", "unknown member" },
 	{ "\"read-only\": true", "\"read-only\": \"yes\"", "f: $.layers[1].read-only",
 		"true or false" },
-	{ "\"sector-size\": 4096,", "\"sector-size\": \"4096\",", "f: $.layers[1].sector-size",
+	{ "\"sector-size\": 4096,", "\"sector-size\": \"4096\",", "f: $.layers[0].sector-size",
 		"must be a number" },
-	{ "\"sector-size\": 4096,", "\"sector-size\": 4095,", "f: $.layers[1].sector-size",
+	{ "\"sector-size\": 4096,", "\"sector-size\": 4095,", "f: $.layers[0].sector-size",
 		"4095" },
 	{ "\"cipher\": \"aes-xts-plain64\"", "\"cipher\": \"\"", "f: $.layers[1].cipher",
 		"must not be empty" },

@@ -11,7 +11,7 @@ prepare() {
 	small_fs "$work/data.ext4" 4
 	mapfile -t keys < <(key_arguments data tags)
 	stack_create "$work/data.ext4" data \
-		--layer "integrity,name=tags,integrity-algorithm=hmac-sha256,sector-size=4096,key=file:$key_dir/tags,noauto" \
+		--layer "integrity,name=tags,integrity-algorithm=hmac-sha256,sector-size=4096,key=file:$key_dir/tags,journal-integrity=none,noauto" \
 		--layer "crypt,key=file:$key_dir/data,noauto" "${keys[@]}"
 	mkdir -p "$conf_place"
 	{
