@@ -13,6 +13,7 @@
 #include "layer-verity.h"
 #include "log.h"
 #include "partitions.h"
+#include "seal-spec.h"
 #include "vdev-file.h"
 #include "build-verbs.h"
 
@@ -23,7 +24,7 @@ struct create_opts {
 	const char *stack;
 	struct strlist layers, layer_options, keys, devices, keyslots, tokens;
 	uint64_t device_size, align;
-	const char *mount, *phase, *fail, *seed;
+	const char *mount, *phase, *fail, *seal, *seed;
 	uint64_t generation, threads;
 	const char *repart, *architecture;
 	bool json, quiet, dry_run, force, in_place, gpt, no_digest;
@@ -76,6 +77,8 @@ static const struct option_def options[] = {
 	OPTION("phase", OPTION_STRING, phase, .arg = "PHASE", .help = "bootstrap or sealed"),
 	OPTION("fail", OPTION_STRING, fail, .arg = "ACTION",
 		.help = "what a failure does in the sealed phase"),
+	OPTION("seal", OPTION_STRING, seal, .arg = "DEVICE[,OPTION[=VALUE]...]",
+		.help = "where the TPM's share of the keys lies"),
 	OPTION("seed", OPTION_STRING, seed, .arg = "HEX",
 		.help = "derive salts and UUIDs, for the same bytes every time"),
 	OPTION("threads", OPTION_U64, threads, .letter = 't', .arg = "N",
@@ -85,6 +88,16 @@ static const struct option_def options[] = {
 	OPTION("json", OPTION_FLAG, json, .help = "print progress and result as JSON, one a line"),
 	OPTION("quiet", OPTION_FLAG, quiet, .letter = 'q', .help = "print nothing but errors"),
 };
+
+/* What a seal has to be is known before anything is made. */
+static int check_seal(const struct create_opts *o, struct diag *diag)
+{
+	_cleanup_(seal_freep) struct seal *seal = NULL;
+	int r;
+
+	r = o->seal ? seal_spec_parse(o->seal, &seal, diag) : 0;
+	return r < 0 && r != -ENOMEM ? (int)EXIT_USAGE : r;
+}
 
 static int check_options(const struct create_opts *o, struct diag *diag)
 {
@@ -109,7 +122,7 @@ static int check_options(const struct create_opts *o, struct diag *diag)
 	if (o->phase && !streq(o->phase, "bootstrap") && !streq(o->phase, "sealed"))
 		return usage_error(
 			diag, "--phase: \"%s\" is neither bootstrap nor sealed", o->phase);
-	return 0;
+	return check_seal(o, diag);
 }
 
 /*
@@ -234,6 +247,8 @@ static int make_manifest(const struct create_opts *o, const struct fs_info *fs,
 	m->phase = top->common.phase;
 	m->fail = top->common.fail;
 	r = make_mount(o, fs, recipe, &m->mount, diag);
+	if (r >= 0 && o->seal)
+		r = seal_spec_parse(o->seal, &m->seal, diag);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(m);

@@ -92,6 +92,13 @@ class Usage(stackcase.StackCase):
         self.refuse([*base, "--generation", "one"], "one")
         self.refuse([*base, "--align", "4X"], "4X")
         self.refuse([*base, "--phase", "seald"], "seald")
+        for seal, *words in (("", "--seal"), ("other-layer", "not on a layer"),
+                             ("PARTLABEL=x,epoch=3", "--generation"),
+                             ("PARTLABEL=x,phase=sealed", "--phase"),
+                             ("PARTLABEL=x,pcrs=7", "pcrs"), ("PARTLABEL=x,name=a/b", "a/b"),
+                             ("PARTLABEL=x,pin,pin", "twice"),
+                             ("PARTLABEL=x,literal-pcrs=none", "every system")):
+            self.refuse([*base, "--seal", seal], "--seal", *words)
         self.refuse([*base, "--fail", "smile"], "smile")
         self.refuse([*base, "--json=yes"], "--json")
         self.refuse([*base, "extra"], "extra")

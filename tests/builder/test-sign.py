@@ -64,6 +64,17 @@ class Sign(stackcase.StackCase):
         self.create("--layer", "integrity", "--force")
         self.assert_error(self.sign(key, certificate, "--root-hash", expect=1), "verity")
 
+    def test_seal(self):
+        """It stands in the manifest as it was given, and is signed with it."""
+        self.create("--stack", "verity-only", "--force", "--generation", "4", "--seal",
+                    "PARTLABEL=seal,public-key=/usr/lib/dmstack/policy.pem,pin")
+        self.assertEqual(self.manifest()["seal"], {
+            "name": "machine", "device": "PARTLABEL=seal",
+            "public-key": "/usr/lib/dmstack/policy.pem", "pin": True})
+        self.create("--stack", "verity-only", "--force", "--seal", "/dev/vdb,name=box,bank=sha384")
+        self.assertEqual(self.manifest()["seal"],
+                         {"name": "box", "device": "/dev/vdb", "bank": "sha384"})
+
     def test_no_time_is_signed(self):
         key, certificate = self.pair("rsa", "-newkey", "rsa:2048")
         self.sign(key, certificate)
