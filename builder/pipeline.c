@@ -6,7 +6,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "bytes.h"
@@ -17,7 +16,14 @@
 /* Zero stretches at least this long are written as zeros, so that they can stay holes. */
 #define ZERO_GRANULE 65536U
 /* Holes are taken in longer steps. */
-#define HOLE_CHUNKS 64U
+#define HOLE_CHUNKS 256U
+/* Holes that are put off. */
+#define HOLES_MAX 64U
+
+struct piece {
+	uint64_t offset, len;
+	bool hole;
+};
 
 struct job {
 	const struct pipeline *pipeline;
@@ -32,8 +38,15 @@ struct job {
 	 */
 	int (*work)(struct job *job, uint8_t *buffer, uint64_t len, uint64_t offset);
 
-	atomic_uint_fast64_t next;
 	pthread_mutex_t lock; /* of what follows */
+	uint64_t next;	      /* where nobody was yet */
+	bool stopped;
+	/*
+	 * What threads have passed by. A file system lets one thread write to a file at a time, so
+	 * the zeros of a hole are made by one thread while the others have data to work on.
+	 */
+	struct piece holes[HOLES_MAX];
+	size_t n_holes;
 	uint64_t done;
 	uint64_t damaged;
 	int error;
@@ -62,9 +75,9 @@ static void job_fail(struct job *job, int error, bool is_read, uint64_t offset)
 		job->error_is_read = is_read;
 		job->error_offset = offset;
 	}
-	(void)pthread_mutex_unlock(&job->lock);
 	/* No other chunk is begun. */
-	atomic_store(&job->next, job->size);
+	job->stopped = true;
+	(void)pthread_mutex_unlock(&job->lock);
 }
 
 static void job_progress(struct job *job, uint64_t len)
@@ -77,11 +90,6 @@ static void job_progress(struct job *job, uint64_t len)
 		p->progress(p->userdata, job->done, job->size);
 	(void)pthread_mutex_unlock(&job->lock);
 }
-
-struct piece {
-	uint64_t offset, len;
-	bool hole;
-};
 
 /* Behind the end of the input are zeros too. */
 static struct piece piece_at(const struct job *job, uint64_t offset)
@@ -110,31 +118,72 @@ static struct piece piece_at(const struct job *job, uint64_t offset)
 	return piece;
 }
 
-/* Takes the next chunk. Not a plain addition, so that a stopped job stays stopped. */
-static bool job_next(struct job *job, struct piece *ret)
+/* Called locked. */
+static bool put_off(struct job *job, const struct piece *hole)
 {
-	uint64_t offset = atomic_load(&job->next);
+	struct piece *last = job->n_holes ? &job->holes[job->n_holes - 1] : NULL;
 
-	do {
-		if (offset >= job->size)
-			return false;
-		*ret = piece_at(job, offset);
-	} while (!atomic_compare_exchange_weak(&job->next, &offset, offset + ret->len));
+	if (last && last->offset + last->len == hole->offset) {
+		last->len += hole->len;
+		return true;
+	}
+	if (job->n_holes == HOLES_MAX)
+		return false;
+	job->holes[job->n_holes++] = *hole;
 	return true;
 }
 
-static void *job_thread(void *userdata)
+/* Called locked. */
+static bool take_hole(struct job *job, struct piece *ret)
 {
-	struct job *job = userdata;
+	struct piece *last;
+
+	if (job->n_holes == 0)
+		return false;
+	last = &job->holes[job->n_holes - 1];
+	*ret = *last;
+	ret->len = MIN(last->len, HOLE_CHUNKS * (uint64_t)job->chunk_size);
+	last->offset += ret->len;
+	last->len -= ret->len;
+	if (last->len == 0)
+		job->n_holes--;
+	return true;
+}
+
+/* Called locked. */
+static bool take_next(struct job *job, bool holes_too, struct piece *ret)
+{
+	while (job->next < job->size) {
+		*ret = piece_at(job, job->next);
+		job->next += ret->len;
+		if (!ret->hole || holes_too || !put_off(job, ret))
+			return true;
+	}
+	return false;
+}
+
+static bool job_next(struct job *job, bool holes_first, struct piece *ret)
+{
+	bool found;
+
+	(void)pthread_mutex_lock(&job->lock);
+	found = !job->stopped && ((holes_first && take_hole(job, ret)) ||
+					 take_next(job, holes_first, ret) || take_hole(job, ret));
+	(void)pthread_mutex_unlock(&job->lock);
+	return found;
+}
+
+static void job_work(struct job *job, bool holes_first)
+{
 	const volatile sig_atomic_t *cancel = job->pipeline->cancel;
 	_cleanup_free_ uint8_t *buffer = aligned_alloc(4096, job->chunk_size);
 	struct piece piece;
 
 	if (!buffer) {
 		job_fail(job, -ENOMEM, false, 0);
-		return NULL;
+		return;
 	}
-	while (job_next(job, &piece)) {
+	while (job_next(job, holes_first, &piece)) {
 		if (cancel && *cancel) {
 			job_fail(job, -ECANCELED, false, piece.offset);
 			break;
@@ -143,6 +192,11 @@ static void *job_thread(void *userdata)
 			break;
 		job_progress(job, piece.len);
 	}
+}
+
+static void *job_thread(void *job)
+{
+	job_work(job, false);
 	return NULL;
 }
 
@@ -170,14 +224,13 @@ static int job_run(struct job *job, struct diag *diag)
 		return diag_set(diag, -EINVAL, "%zu bytes is no chunk size", job->chunk_size);
 	job->chunk_size = MAX(job->chunk_size, (size_t)job->granule);
 	n = (unsigned)MIN((uint64_t)n, div_round_up_u64(job->size, job->chunk_size));
-	atomic_init(&job->next, 0);
 	(void)pthread_mutex_init(&job->lock, NULL);
 
 	/* This thread is one of them, so a machine without more threads still gets there. */
 	for (; started + 1 < n; started++)
 		if (pthread_create(&threads[started], NULL, job_thread, job) != 0)
 			break;
-	(void)job_thread(job);
+	job_work(job, true);
 	for (unsigned i = 0; i < started; i++)
 		(void)pthread_join(threads[i], NULL);
 

@@ -18,7 +18,7 @@
 #include "overflow.h"
 #include "verity-sb.h"
 
-#define ZERO_RUN_BYTES 65536U
+#define ZERO_RUN_BYTES (1U << 18)
 
 /* Where the digest of an item lies, counted from the begin of its level. */
 static uint64_t slot_offset(const struct verity_tree *tree, uint64_t index)

@@ -59,9 +59,19 @@ static void probe_free(struct vdev *v)
 	free(v);
 }
 
+#define HOLE_SIZE UINT64_C(65536)
+
+/* Every second stretch is one. */
+static bool probe_is_hole(struct vdev *v, uint64_t len, uint64_t offset, uint64_t *ret_len)
+{
+	*ret_len = MIN(len, HOLE_SIZE - offset % HOLE_SIZE);
+	return offset / HOLE_SIZE % 2 == 1;
+}
+
 static const struct vdev_ops probe_ops = {
 	.write = probe_write,
 	.read = probe_read,
+	.is_hole = probe_is_hole,
 	.free = probe_free,
 };
 
@@ -114,6 +124,29 @@ static void test_write(void **state)
 		check_write(threads, 0);
 		check_write(threads, 65536);
 		check_write(threads, 4096);
+	}
+}
+
+/* More holes than are put off at a time, and threads that pass by them: all is written once. */
+static void test_holes(void **state)
+{
+	const uint64_t size = 160 * HOLE_SIZE;
+
+	for (unsigned threads = 1; threads <= 5; threads++) {
+		_cleanup_(vdev_freep) struct vdev *input = probe_new(size, 512);
+		_cleanup_(vdev_freep) struct vdev *top = probe_new(size, 4096);
+		struct pipeline p = { .threads = threads, .chunk_size = HOLE_SIZE };
+		uint8_t *bytes = memory_vdev_bytes(probe(input)->memory);
+
+		fill(bytes, size);
+		for (uint64_t i = HOLE_SIZE; i < size; i += 2 * HOLE_SIZE)
+			memset(bytes + i, 0, HOLE_SIZE);
+		assert_int_equal(pipeline_write(&p, input, top, NULL), 0);
+		assert_int_equal(probe(top)->written, size);
+		assert_int_equal(probe(top)->zeros, size / 2);
+		assert_memory_equal(memory_vdev_bytes(probe(top)->memory), bytes, size);
+		/* A hole is not read. */
+		assert_int_equal(probe(input)->calls, size / HOLE_SIZE / 2);
 	}
 }
 
@@ -233,6 +266,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_holes),
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_error),
 		cmocka_unit_test(test_cancel),
