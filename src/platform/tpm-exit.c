@@ -132,7 +132,9 @@ enum tpm_state tpm_exit_state(enum tpm_step step, uint32_t rc)
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		if (tpm_rc_is(rc, table[i].error) && table[i].steps & 1U << step)
 			return table[i].state;
-	/* What a TPM has no reason to say in the policy's course. */
+	/* Of the others, a warning is about the TPM's own state, and an error about the object. */
+	if ((rc & 0x980) == 0x900)
+		return TPM_STATE_COMM;
 	return step >= TPM_STEP_LOAD && step <= TPM_STEP_UNSEAL ? TPM_STATE_POLICY : TPM_STATE_COMM;
 }
 

@@ -22,6 +22,7 @@ KEY_USER_KEYRING = -4
 CLONE_NEWUSER = 0x10000000
 PR_SET_PDEATHSIG = 1
 PREFIX = "dmstack:tpm2:"
+RUNNING = []
 SIGNED = (11, 12, 13, 15)
 SLOT, DISTANCE, DEVICE = 4096, 65536, 131072
 
@@ -50,6 +51,11 @@ def key_read(label):
     return buffer.raw[:size] if size >= 0 else None
 
 
+def clear_keys():
+    """As power off does."""
+    LIBC.syscall(SYS_KEYCTL, 7, KEY_USER_KEYRING)
+
+
 def die_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -75,6 +81,7 @@ class Tpm:
         self.folder.mkdir(parents=True)
         self.process = None
         self.port = free_ports()
+        RUNNING.append(self)
 
     def start(self, startup="startup-clear"):
         assert not self.process
@@ -236,7 +243,7 @@ class Machine:
         self.credentials.mkdir()
         self.tpm = Tpm(self.folder / "tpm")
         self.port = None
-        self.options = {"epoch": 1, "sealed": True, "software-tpm": True, "tpm-timeout": "0",
+        self.options = {"epoch": 1, "sealed": True, "software_tpm": True, "tpm_timeout": "0",
                         **options}
         self.layers = "root crypt {data} tpm2:root cipher=aes-xts-plain64\n"
         self.key_file = None
@@ -247,7 +254,7 @@ class Machine:
     def write(self):
         words = []
         device = f"/dev/swtpm/{self.port or self.tpm.port}"
-        for name, value in {**self.options, "tpm-device": device}.items():
+        for name, value in {**self.options, "tpm_device": device}.items():
             name = name.replace("_", "-")
             if value is True and name == "sealed":
                 words.append("sealed")
@@ -355,6 +362,13 @@ class Machine:
 
     def close(self):
         self.tpm.kill()
+
+
+def clean_up():
+    """Every TPM that a test left, and every key."""
+    clear_keys()
+    while RUNNING:
+        RUNNING.pop().kill()
 
 
 def need_tools():

@@ -40,7 +40,8 @@ static const struct {
 	{ TPM_STEP_CREATE_PRIMARY, 0x185, TPM_STATE_HIERARCHY },
 	{ TPM_STEP_UNSEAL, 0x99d, TPM_STATE_POLICY },
 	/* Nothing that is known, in the policy's course and outside. */
-	{ TPM_STEP_UNSEAL, 0x902, TPM_STATE_POLICY },
+	{ TPM_STEP_UNSEAL, 0x902, TPM_STATE_COMM },
+	{ TPM_STEP_LOAD, 0x1d5, TPM_STATE_POLICY },
 	{ TPM_STEP_NV_DEFINE, 0x902, TPM_STATE_COMM },
 };
 

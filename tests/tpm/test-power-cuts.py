@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Power cuts during enrolment and reseal: dmstack and the software TPM are killed at random moments.
+Afterwards the machine must come up by itself with the key that it had, or be as never enrolled, and
+the bootstrap phase and the sealed phase must never both be open.
+usage: test-power-cuts.py PROGRAM [KILLS [SEED]]"""
+
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+import machine as m
+
+PROGRAM = sys.argv[1]
+KILLS = int(sys.argv[2]) if len(sys.argv) > 2 else 30
+SEED = int(sys.argv[3]) if len(sys.argv) > 3 else 4
+
+
+class Fault(Exception):
+    pass
+
+
+def power_cut(box, verb, delay, both):
+    """Runs the verb, and kills it, or it and the TPM, after the delay; whether it was still at it."""
+    process = subprocess.Popen(box.command(verb), env=box.environment(), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               preexec_fn=m.die_with_parent)
+    time.sleep(delay)
+    alive = process.poll() is None
+    process.kill()
+    process.wait()
+    # The power goes for both; but a tool that dies alone leaves a TPM that goes on for a moment.
+    if not both:
+        time.sleep(0.003)
+    box.tpm.kill()
+    m.clear_keys()
+    return alive
+
+
+def phase_open(box, sealed):
+    """The key, if the phase opens; the machine is rebooted for it."""
+    box.configure(sealed=sealed)
+    box.tpm.kill()
+    box.boot()
+    slots = box.slots()
+    result = box.run("unseal", expect=None)
+    key = m.key_read("root") if result.returncode == 0 else None
+    m.clear_keys()
+    return key, result, slots
+
+
+def check_enrolment(box):
+    """After a cut of the enrolment: bootstrap or sealed, not both, and it can be finished."""
+    box.boot()
+    latched = box.status()["latch"] == "closed"
+    early, result, _ = phase_open(box, sealed=False)
+    if latched and early:
+        raise Fault(f"the bootstrap phase opens behind a closed latch: {result.stderr}")
+    box.configure(sealed=True, bootstrap="allow")
+    box.tpm.kill()
+    box.boot()
+    result = box.run("unseal", expect=None)
+    key = m.key_read("root")
+    if result.returncode != 0 or not key:
+        raise Fault(f"it does not come up: {result.returncode} {result.stderr}")
+    if early and early != key:
+        raise Fault("the key of the bootstrap phase is lost")
+    m.clear_keys()
+    late, result, _ = phase_open(box, sealed=False)
+    if late:
+        raise Fault("the bootstrap phase is open after the sealed one")
+    return key
+
+
+def check_reseal(box, key):
+    found, result, _ = phase_open(box, sealed=True)
+    if found != key:
+        raise Fault(f"unbootable after reseal: {result.returncode} {result.stderr}")
+    late, _, _ = phase_open(box, sealed=False)
+    if late:
+        raise Fault("the bootstrap phase is open again")
+    box.configure(sealed=True)
+
+
+def duration(box, verb):
+    begin = time.monotonic()
+    box.run(verb)
+    return time.monotonic() - begin
+
+
+def main():
+    m.need_tools()
+    m.own_keyring()
+    rng = random.Random(SEED)
+    faults, cut = [], {"enroll": 0, "reseal": 0}
+    with tempfile.TemporaryDirectory(prefix="dmstack-cuts-") as folder:
+        box = m.Machine(PROGRAM, pathlib.Path(folder) / "probe")
+        box.boot()
+        lengths = {"enroll": duration(box, "enroll"), "reseal": duration(box, "reseal")}
+        m.clean_up()
+        box = key = None
+        for number in range(KILLS):
+            verb = "enroll" if number % 2 == 0 else "reseal"
+            try:
+                if verb == "enroll":
+                    m.clean_up()
+                    box = m.Machine(PROGRAM, pathlib.Path(folder) / f"m{number}")
+                    key = None
+                if box is None or (verb == "reseal" and key is None):
+                    continue
+                box.tpm.kill()
+                box.boot()
+                delay = rng.uniform(0, lengths[verb] * 1.1)
+                cut[verb] += power_cut(box, verb, delay, both=rng.random() < 0.5)
+                if verb == "enroll":
+                    key = check_enrolment(box)
+                else:
+                    check_reseal(box, key)
+            except (Fault, AssertionError) as fault:
+                faults.append(f"kill {number} of {verb} (seed {SEED}): {fault}")
+                key = None
+        m.clean_up()
+    print("1..1")
+    for fault in faults:
+        print("# " + fault.replace("\n", "\n# "))
+    print(f"# {KILLS} kills, {cut['enroll']} within an enrolment, {cut['reseal']} within a reseal, "
+          f"{len(faults)} faults")
+    # The kills must have hit something.
+    good = not faults and min(cut.values()) * 4 >= KILLS // 2
+    print(f"{'ok' if good else 'not ok'} 1 - power cuts lose no key and open no second phase")
+    sys.exit(not good)
+
+
+main()
