@@ -29,6 +29,21 @@ def integrity():
     write("integrity-sb", "short", b"integrt\0\5")
 
 
+def integrity_journal():
+    """Tag size, log2 of the block's sectors, commit ids of three sections, changes of bytes."""
+    used = struct.pack("<IBQ", 0, 8, 8)
+    for name, head, changes in (("empty", (32, 3, 0, 0, 0), b""), ("used", (32, 3, 1, 0, 0), used),
+                                ("round-the-end", (4, 0, 2, 1, 1), used),
+                                ("all-ids", (4, 0, 0, 1, 2), struct.pack("<IBQ", 504, 8,
+                                                                         0x4444444444444444)),
+                                ("unknown-id", (20, 1, 0, 0, 0), struct.pack("<IBB", 511, 1, 9)),
+                                ("torn", (255, 3, 1, 0, 0),
+                                 struct.pack("<IBQ", 1016, 8, 0x1111111111111111 ^ 1)),
+                                ("large-tag", (255, 2, 3, 3, 2), used + used)):
+        write("integrity-journal", name, bytes(head) + changes)
+
+
+
 def verity():
     for name in ["verity-129b-sha256", "verity-300b-d1024-h4096", "verity-1b-sha256"]:
         spec = json.loads((GOLDEN / name / "params.json").read_text())["spec"]
@@ -143,6 +158,7 @@ def seal_slots():
 
 
 integrity()
+integrity_journal()
 verity()
 luks2()
 seal_slots()
