@@ -10,7 +10,8 @@ import sys
 
 from benchlib import GIB, MIB, Bench, find_tool, peak_memory
 
-INTEGRITY = "integrity,integrity-algorithm=hmac-sha256,sector-size=4096,key=credential:k"
+INTEGRITY = ("integrity,integrity-algorithm=hmac-sha256,sector-size=4096,key=credential:k,"
+             "journal-integrity=none")
 CRYPT = "crypt,cipher=aes-xts-plain64,sector-size=4096,key=credential:k"
 
 
