@@ -58,6 +58,9 @@ int layer_add_modules(const struct layer *layer, struct strset *targets, struct 
 		r = buf_error(&names);
 	if (r < 0)
 		return r;
+	/* A store of tags computes nothing. */
+	if (names.size == 0)
+		return 0;
 	for (char *save = NULL, *word = strtok_r(names.data, " (),", &save); word;
 		word = strtok_r(NULL, " (),", &save)) {
 		r = add_word(word, algorithms);

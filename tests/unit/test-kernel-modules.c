@@ -76,6 +76,24 @@ static void test_targets(void **state)
 	assert_string_equal(algorithms.items[0], "crypto-crc32c");
 }
 
+static void test_no_algorithm(void **state)
+{
+	const char *const *const layers[] = {
+		WORDS("linear"),
+		WORDS("integrity", "integrity-algorithm=none", "tag-size=32"),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(layers); i++) {
+		_cleanup_(layer_freep) struct layer *layer = NULL;
+		_cleanup_(strset_done) struct strset targets = {}, algorithms = {};
+
+		layer_make(layers[i][0], "PARTLABEL=x", layers[i] + 1, &layer);
+		assert_int_equal(layer_add_modules(layer, &targets, &algorithms), 0);
+		assert_true(strset_has(&targets, "dm_mod"));
+		assert_int_equal(algorithms.n, 0);
+	}
+}
+
 static const char modinfo[] =
 	"ecb.license=GPL\0ecb.alias=crypto-ecb\0x.alias=\0last.alias=crypto-l";
 static const struct module_index sound = {
@@ -136,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_no_algorithm),
 		cmocka_unit_test(test_index),
 		cmocka_unit_test(test_index_malformed),
 	};
