@@ -72,6 +72,32 @@ struct block_assembler *block_assembler_free(struct block_assembler *a)
 	return NULL;
 }
 
+/* The part of one block from offset on. */
+static void piece_peek(struct block_assembler *a, uint8_t *ret, uint32_t len, uint64_t offset)
+{
+	uint32_t at = (uint32_t)(offset & (a->args.block_size - 1));
+	uint64_t index = offset / a->args.block_size;
+	struct shard *shard = &a->shards[index % SHARDS];
+
+	(void)pthread_mutex_lock(&shard->lock);
+	for (const struct open_block *b = shard->blocks; b; b = b->next)
+		for (uint32_t i = 0; b->index == index && i < len; i++)
+			if (b->came[at + i])
+				ret[i] = b->data[at + i];
+	(void)pthread_mutex_unlock(&shard->lock);
+}
+
+void block_assembler_peek(struct block_assembler *a, void *ret, uint64_t len, uint64_t offset)
+{
+	uint32_t size = a->args.block_size;
+	uint8_t *to = ret;
+
+	for (uint64_t done = 0, n; done < len; done += n) {
+		n = MIN(len - done, size - ((offset + done) & (size - 1)));
+		piece_peek(a, to + done, (uint32_t)n, offset + done);
+	}
+}
+
 /* The link to the open block, or to where a new one was put in. Called locked. */
 static struct open_block **shard_find(
 	struct block_assembler *a, struct shard *shard, uint64_t index)

@@ -37,5 +37,7 @@ int block_assembler_put(
  * Sends out all incomplete blocks, in the order of their offsets. No other call at the same time.
  */
 int block_assembler_flush(struct block_assembler *a) _must_check_;
+/* Puts over ret what came in of this range and has not gone out. */
+void block_assembler_peek(struct block_assembler *a, void *ret, uint64_t len, uint64_t offset);
 /* How many blocks are incomplete. */
 size_t block_assembler_n_open(struct block_assembler *a);

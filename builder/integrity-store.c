@@ -57,6 +57,10 @@ int integrity_store_read_tagged(
 		if (r >= 0)
 			r = vdev_read_bytes(
 				v->meta, ret_tags, tag_bytes, tag_offset(v, offset + done));
+		/* Tags that wait for their neighbours; parity is made while they do. */
+		if (r >= 0 && v->mode == FILTER_CREATE)
+			block_assembler_peek(
+				v->sink, ret_tags, tag_bytes, tag_offset(v, offset + done));
 		if (r >= 0)
 			r = integrity_overlay_patch(v, to + done, ret_tags, n, offset + done);
 		if (r < 0)

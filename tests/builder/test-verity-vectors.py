@@ -147,6 +147,16 @@ class Vectors(StackCase):
                     *keys)
         self.verify(*keys)
 
+    def test_parity_on_authenticated_encryption(self):
+        """It is made of what is read again while the last tags wait for their neighbours."""
+        keys = self.key("root", 96)
+        for place in ("fec=new", "hash=data,fec=data"):
+            with self.subTest(place):
+                self.create("--layer", "integrity", "--layer",
+                            "crypt,key=credential:root,integrity=hmac-sha256", "--layer",
+                            layer(4096, 1, "sha256", SALT, place), "--force", *keys)
+                self.verify(*keys)
+
     def veritysetup(self, *args):
         subprocess.run([stackcase.find_tool("veritysetup"), *map(str, args)], check=True,
                        capture_output=True)

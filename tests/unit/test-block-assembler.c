@@ -131,6 +131,26 @@ static void test_any_order(void **state)
 	}
 }
 
+/* What waits is seen, what went out or never came is left as it was. */
+static void test_peek(void **state)
+{
+	static uint8_t data[SIZE], got[3 * BLOCK];
+	static struct sink s;
+	_cleanup_(block_assembler_freep) struct block_assembler *a = make(&s, false);
+
+	make_data(data);
+	assert_int_equal(block_assembler_put(a, data + 10, 20, 10), 0);
+	assert_int_equal(block_assembler_put(a, data + BLOCK, BLOCK, BLOCK), 0);
+	assert_int_equal(block_assembler_put(a, data + 2 * BLOCK, 5, 2 * BLOCK), 0);
+	memset(got, 0xee, sizeof(got));
+	block_assembler_peek(a, got, sizeof(got) - 3, 3);
+	for (size_t i = 3; i < sizeof(got); i++) {
+		bool waits = (i >= 10 && i < 30) || (i >= 2 * BLOCK && i < 2 * BLOCK + 5);
+
+		assert_int_equal(got[i - 3], waits ? data[i] : 0xee);
+	}
+}
+
 struct worker {
 	struct block_assembler *a;
 	const uint8_t *data;
@@ -245,6 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_peek),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_flush),
 		cmocka_unit_test(test_errors),
