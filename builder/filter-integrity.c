@@ -76,6 +76,13 @@ static const struct vdev_ops read_ops = {
 	.free = integrity_free,
 };
 
+static const struct vdev_ops change_ops = {
+	.write = integrity_rewrite,
+	.read = integrity_read,
+	.finish = integrity_reader_finish,
+	.free = integrity_free,
+};
+
 static const struct vdev_ops store_create_ops = {
 	.write = integrity_store_write,
 	.read = integrity_store_read,
@@ -95,7 +102,9 @@ static const struct vdev_ops *integrity_ops(const struct filter_args *args)
 {
 	if (integrity_is_tag_store(args->layer))
 		return args->mode == FILTER_CREATE ? &store_create_ops : &store_read_ops;
-	return args->mode == FILTER_CREATE ? &create_ops : &read_ops;
+	if (args->mode == FILTER_CREATE)
+		return &create_ops;
+	return args->change ? &change_ops : &read_ops;
 }
 
 static int integrity_take_salt(struct integrity_vdev *v, struct diag *diag)
@@ -230,6 +239,7 @@ static int integrity_open(const struct filter_args *args, struct vdev **ret, str
 	v->userdata = args->userdata;
 	coverage_init(&v->coverage);
 	v->overlay.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	v->tags_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	context_pool_init(&v->pool, integrity_context_make, integrity_context_destroy, v);
 
 	r = integrity_init(v, args, diag);

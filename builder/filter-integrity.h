@@ -42,7 +42,6 @@ struct integrity_change {
 	void *userdata;
 	bool list; /* report each */
 	atomic_uint_fast64_t n_tags;
-	pthread_mutex_t lock; /* neighbouring tags share a block */
 };
 
 struct integrity_vdev {
@@ -66,7 +65,8 @@ struct integrity_vdev {
 
 	struct coverage coverage;
 	/* FILTER_READ */
-	bool may_change; /* filter_args.change */
+	bool may_change;	   /* filter_args.change */
+	pthread_mutex_t tags_lock; /* of integrity_change_tags(): neighbouring tags share a block */
 	struct integrity_overlay overlay;
 	struct integrity_change *change; /* while tags are computed anew; else NULL */
 	/* FILTER_CREATE */
@@ -105,6 +105,8 @@ int integrity_context_make(void *userdata, void **ret);
 void integrity_context_destroy(void *context);
 int integrity_write(struct vdev *v, const void *data, uint64_t len, uint64_t offset);
 int integrity_read(struct vdev *v, void *ret, uint64_t len, uint64_t offset);
+/* integrity-repair.c: data and tags of an image that is changed. -EBUSY: its journal is in use. */
+int integrity_rewrite(struct vdev *v, const void *data, uint64_t len, uint64_t offset);
 
 /* The same for a tag store. */
 int integrity_store_write(struct vdev *v, const void *data, uint64_t len, uint64_t offset);

@@ -36,13 +36,51 @@ int integrity_change_tags(
 
 	if (!blocks)
 		return -ENOMEM;
-	(void)pthread_mutex_lock(&v->change->lock);
+	(void)pthread_mutex_lock(&v->tags_lock);
 	r = vdev_read(v->meta, blocks, size, begin);
 	if (r >= 0) {
 		memcpy(blocks + (offset - begin), tags, len);
 		r = vdev_write(v->meta, blocks, size, begin);
 	}
-	(void)pthread_mutex_unlock(&v->change->lock);
+	(void)pthread_mutex_unlock(&v->tags_lock);
+	return r;
+}
+
+static int rewrite_piece(struct integrity_vdev *v, struct integrity_context *c, const uint8_t *data,
+	uint64_t len, uint64_t offset)
+{
+	uint64_t sector = offset >> SECTOR_SHIFT, n = len / v->vdev.block_size;
+	int r;
+
+	r = integrity_make_tags(v, c, data, n, sector);
+	if (r >= 0)
+		r = vdev_write(
+			v->data, data, len, integrity_data_sector(&v->geo, sector) * SECTOR_SIZE);
+	if (r >= 0)
+		r = integrity_change_tags(
+			v, c->tags, n * v->geo.tag_size, integrity_tag_byte(&v->geo, sector));
+	return r;
+}
+
+int integrity_rewrite(struct vdev *vdev, const void *data, uint64_t len, uint64_t offset)
+{
+	struct integrity_vdev *v = integrity_vdev(vdev);
+	const uint8_t *from = data;
+	void *context = NULL;
+	int r;
+
+	/* What is in the journal would come back over it. */
+	if (v->overlay.in_use)
+		return -EBUSY;
+	if (!data)
+		return -EINVAL;
+	r = context_pool_get(&v->pool, &context);
+	for (uint64_t done = 0, n; r >= 0 && done < len; done += n) {
+		n = integrity_piece_length(v, len - done, offset + done);
+		r = rewrite_piece(v, context, from + done, n, offset + done);
+	}
+	if (context)
+		context_pool_put(&v->pool, context);
 	return r;
 }
 
@@ -243,7 +281,7 @@ int integrity_repair(struct vdev *vdev, enum integrity_repair_kind kind,
 	const struct pipeline *pipeline, struct integrity_repair *ret, struct diag *diag)
 {
 	struct integrity_vdev *v = integrity_vdev(vdev);
-	struct integrity_change change = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct integrity_change change = {};
 	_cleanup_(repair_done) struct repair repair = { .v = v, .kind = kind };
 	int r;
 
@@ -254,7 +292,6 @@ int integrity_repair(struct vdev *vdev, enum integrity_repair_kind kind,
 	v->change = &change;
 	r = run(&repair, pipeline, diag);
 	v->change = NULL;
-	(void)pthread_mutex_destroy(&change.lock);
 	if (r < 0)
 		return diag_set(diag, r, "%s: cannot be changed: %s", vdev->name, strerror(-r));
 	*ret = repair.result;

@@ -9,6 +9,7 @@
 #include "change-integrity.h"
 #include "interrupt.h"
 #include "json-text.h"
+#include "layer-integrity.h"
 #include "layer-linear.h"
 #include "layer-luks.h"
 #include "layer-verity.h"
@@ -37,9 +38,11 @@ static bool has_parity(const struct layer *layer)
 	return layer->type == &layer_type_verity && layer_device(layer, "fec");
 }
 
-/* What these write is the same block; one with tags would have to write these too. */
+/* Not where the tags of authenticated encryption would have to be written as well. */
 static bool can_write_through(const struct layer *below)
 {
+	if (below->type == &layer_type_integrity)
+		return !integrity_is_tag_store(below);
 	if (below->type == &layer_type_crypt || below->type == &layer_type_luks)
 		return !crypt_fields(below)->integrity;
 	return below->type == &layer_type_linear;

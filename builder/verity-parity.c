@@ -114,6 +114,25 @@ static void report_parity(struct verity_vdev *v, uint64_t offset, uint64_t len)
 		   });
 }
 
+/* What a layer below says is damaged counts as wrong. */
+static int read_found(
+	struct verity_vdev *v, struct parity_buffers *b, uint64_t len, uint64_t offset)
+{
+	uint32_t size = v->fec.block_size;
+	int r = vdev_read(v->parity, b->found, len, offset);
+
+	if (r != -EILSEQ || !v->repair_parity)
+		return r;
+	for (uint64_t done = 0; done < len; done += size) {
+		r = vdev_read(v->parity, b->found + done, size, offset + done);
+		if (r == -EILSEQ)
+			b->found[done] = (uint8_t)~b->parity[done];
+		else if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int parity_batch(struct parity_job *job, struct parity_buffers *b, uint64_t round)
 {
 	struct verity_vdev *v = job->v;
@@ -133,7 +152,7 @@ static int parity_batch(struct parity_job *job, struct parity_buffers *b, uint64
 	if (v->mode == FILTER_CREATE)
 		return vdev_write(v->parity, b->parity, len, offset);
 
-	r = vdev_read(v->parity, b->found, len, offset);
+	r = read_found(v, b, len, offset);
 	if (r < 0)
 		return r;
 	for (uint64_t done = 0; done < len; done += v->fec.block_size)

@@ -139,6 +139,9 @@ static int walk_children(struct repair *r, unsigned level, uint64_t first, uint6
 		ret = vdev_read_bytes(device_of(v, place), r->symbols, size, offset_of(v, place));
 		if (ret >= 0)
 			ret = has_digest(r, r->symbols, r->parent + i * v->tree.slot_size);
+		/* A layer below says that it is damaged. */
+		if (ret == -EILSEQ)
+			ret = 0;
 		if (ret < 0)
 			return ret;
 		r->state[covered] = ret ? STATE_GOOD : STATE_BAD;
@@ -176,20 +179,25 @@ static int walk(struct repair *r)
 	return ret;
 }
 
-/* All blocks of the code words of a round; zeros where nothing is covered. */
+/*
+ * All blocks of the code words of a round; zeros where nothing is covered, and anything where a
+ * layer below says that it is damaged.
+ */
 static int read_round(struct repair *r, uint64_t round)
 {
 	struct verity_vdev *v = r->v;
 	uint32_t size = v->fec.block_size;
+	uint8_t *parity = r->symbols + (size_t)v->fec.data_symbols * size;
+	uint64_t offset = verity_fields(v->layer)->fec_offset + round * size * v->fec.roots;
 	int ret = 0;
 
-	for (uint32_t i = 0; i < v->fec.data_symbols && ret >= 0; i++)
+	for (uint32_t i = 0; i < v->fec.data_symbols && (ret >= 0 || ret == -EILSEQ); i++)
 		ret = verity_read_covered(
 			v, r->symbols + (size_t)i * size, round + i * v->fec.rounds, 1);
-	return ret < 0 ? ret
-		       : vdev_read(v->parity, r->symbols + (size_t)v->fec.data_symbols * size,
-				 (uint64_t)v->fec.roots * size,
-				 verity_fields(v->layer)->fec_offset + round * size * v->fec.roots);
+	for (uint32_t i = 0; i < v->fec.roots && (ret >= 0 || ret == -EILSEQ); i++)
+		ret = vdev_read(
+			v->parity, parity + (size_t)i * size, size, offset + (uint64_t)i * size);
+	return ret == -EILSEQ ? 0 : ret;
 }
 
 /* Decodes every column and keeps what the wrong blocks should be. */
@@ -358,8 +366,10 @@ static int repair_superblock(struct repair *r)
 	if (!found || !made)
 		return -ENOMEM;
 	ret = vdev_read(v->hash, found, end - begin, begin);
-	if (ret < 0)
+	if (ret < 0 && (ret != -EILSEQ || skip))
 		return ret;
+	if (ret < 0)
+		memset(found, 0, end - begin);
 	memcpy(made, found, skip);
 	verity_make_superblock(v, made + skip);
 	if (memcmp(made, found, end - begin) == 0)

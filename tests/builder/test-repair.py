@@ -141,9 +141,12 @@ class Repair(StackCase):
         self.create("--layer", "verity", "--force")
         _, proc = self.repair("--in-place", expect=1)
         self.assertIn("fec", proc.stderr)
-        self.create("--layer", "integrity", "--layer", "verity,fec=new", "--force")
-        _, proc = self.repair("--in-place", expect=1)
-        self.assertIn("root-integrity", proc.stderr)
+        keys = self.key("aead", 96)
+        self.create("--layer", "integrity", "--layer",
+                    "crypt,key=credential:aead,integrity=hmac-sha256", "--layer", "verity,fec=new",
+                    "--force", *keys)
+        _, proc = self.repair("--in-place", *keys, expect=1)
+        self.assertIn("root-crypt", proc.stderr)
 
     def test_superblock(self):
         """Gone or changed, it comes back from the manifest; the root hash says that it is right."""
@@ -173,11 +176,16 @@ class Repair(StackCase):
         _, proc = self.repair("--in-place", expect=1)
         self.assertIn("superblock", proc.stderr)
 
+    def tags_offset(self):
+        return json.loads(self.run_build("inspect", "--json", self.image()).stdout)["tags-offset"]
+
     def test_above_other_layers(self):
         """What is repaired is encrypted again, and so the image is what it was."""
         keys = self.key("root", 64)
         for below in (["crypt,key=credential:root"], ["linear"],
-                      ["luks,key=credential:root,pbkdf=pbkdf2,pbkdf-force-iterations=1000"],
+                      ["luks,key=credential:root,offset=1024,pbkdf=pbkdf2,pbkdf-force-iterations=1000"],
+                      ["integrity"], ["integrity", "crypt,key=credential:root"],
+                      ["integrity,integrity-algorithm=crc32c,sector-size=512"],
                       ["crypt,key=credential:root", "linear", "crypt,key=credential:root"]):
             for fec in ("fec=new", "hash=data,fec=data"):
                 with self.subTest(below=below, fec=fec):
@@ -187,7 +195,10 @@ class Repair(StackCase):
                     self.create(*layers, "--layer", f"verity,fec-roots=4,{fec}", *keys)
                     self.good = {p.name: p.read_bytes() for p in self.out.glob("*.img")}
                     size = len(self.good["root.data.img"])
-                    for at in (size - 3 * MIB, size - 2 * MIB, size - MIB):
+                    places = [size - 3 * MIB, size - 2 * MIB, size - MIB]
+                    if below[0].startswith("integrity"):
+                        places.append(self.tags_offset() + 41)
+                    for at in places:
                         self.flip(self.image(), at)
                     _, proc = self.repair("--output", self.dir / "copies", *keys)
                     for name, content in self.good.items():
