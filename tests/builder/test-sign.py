@@ -45,6 +45,18 @@ class Sign(stackcase.StackCase):
                 self.assertEqual(self.openssl_verify(certificate), 0)
                 self.verify("--certificate", certificate)
 
+    def test_uri(self):
+        """Both come through libcrypto's stores: the URIs of those that are built in, here."""
+        key, certificate = self.pair("rsa", "-newkey", "rsa:2048")
+        self.sign(f"file:{key}", f"file:{certificate}")
+        self.assertEqual(self.openssl_verify(certificate), 0)
+        first = self.signature.read_bytes()
+        self.sign(key, certificate, "--force")
+        self.assertEqual(self.signature.read_bytes(), first)
+        for uri in ("file:/nonexistent.pem", "pkcs11:token=none;object=none", "nonsense:x"):
+            self.assert_error(self.sign(uri, certificate, "--force", expect=1), uri)
+        self.assertEqual(self.signature.read_bytes(), first)
+
     def test_root_hash(self):
         """PKCS#7 over the digits in lower case and nothing else, for the kernel."""
         key, certificate = self.pair("kernel", "-newkey", "rsa:2048")
