@@ -67,6 +67,10 @@ int seal_command_load(struct seal_command *ret, struct diag *diag)
 		return r;
 	if (!ret->stack.seal)
 		return diag_set(diag, -ENOENT, "no seal is configured");
+	if (ret->stack.seal->broken)
+		return diag_set(diag, -EINVAL, "%s: the seal cannot be used: %s",
+			ret->stack.seal->where ?: "?",
+			ret->stack.seal->error.what ?: "its place is not known");
 	return labels_collect(ret);
 }
 

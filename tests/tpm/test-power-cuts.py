@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Power cuts during enrolment and reseal: dmstack and the software TPM are killed at random moments.
+"""Power cuts during enrolment, reseal and recovery: dmstack and the software TPM are killed at random moments.
 Afterwards the machine must come up by itself with the key that it had, or be as never enrolled, and
-the bootstrap phase and the sealed phase must never both be open.
+the bootstrap phase and the sealed phase must never both be open. A recovery that was cut may want the
+recovery key once more, and nothing else.
 usage: test-power-cuts.py PROGRAM [KILLS [SEED]]"""
 
 import pathlib
@@ -84,6 +85,35 @@ def check_reseal(box, key):
     box.configure(sealed=True)
 
 
+def recovery_prepare(box, folder, number):
+    """A machine with a recovery key, whose TPM was cleared: to be recovered."""
+    path = pathlib.Path(folder) / f"recovery-{number}"
+    box.configure(recovery=True, sealed=True)
+    box.tpm.kill()
+    box.boot()
+    box.run("reset", "--destroy-keys")
+    box.run("enroll", "--recovery-key", str(path))
+    box.credential("dmstack.recovery", path.read_text())
+    if number % 2:
+        assert box.tpm.clear() == 0
+
+
+def check_recovery(box, key):
+    """It opens, or the recovery key makes it open."""
+    box.boot()
+    if box.run("unseal", expect=None).returncode != 0:
+        box.run("recover")
+        box.run("cap")
+        box.tpm.kill()
+        box.boot()
+    else:
+        box.tpm.kill()
+        box.boot()
+    m.clear_keys()
+    box.tpm.kill()
+    check_reseal(box, key)
+
+
 def duration(box, verb):
     begin = time.monotonic()
     box.run(verb)
@@ -94,30 +124,37 @@ def main():
     m.need_tools()
     m.own_keyring()
     rng = random.Random(SEED)
-    faults, cut = [], {"enroll": 0, "reseal": 0}
+    faults, cut = [], {"enroll": 0, "reseal": 0, "recover": 0}
     with tempfile.TemporaryDirectory(prefix="dmstack-cuts-") as folder:
         box = m.Machine(PROGRAM, pathlib.Path(folder) / "probe")
         box.boot()
         lengths = {"enroll": duration(box, "enroll"), "reseal": duration(box, "reseal")}
+        lengths["recover"] = lengths["enroll"]
         m.clean_up()
         box = key = None
         for number in range(KILLS):
-            verb = "enroll" if number % 2 == 0 else "reseal"
+            verb = ("enroll", "reseal", "recover")[number % 3]
             try:
                 if verb == "enroll":
                     m.clean_up()
                     box = m.Machine(PROGRAM, pathlib.Path(folder) / f"m{number}")
                     key = None
-                if box is None or (verb == "reseal" and key is None):
+                if box is None or (verb != "enroll" and key is None):
                     continue
+                if verb == "recover":
+                    recovery_prepare(box, folder, number)
+                    key = m.key_read("root")
+                    m.clear_keys()
                 box.tpm.kill()
                 box.boot()
                 delay = rng.uniform(0, lengths[verb] * 1.1)
                 cut[verb] += power_cut(box, verb, delay, both=rng.random() < 0.5)
                 if verb == "enroll":
                     key = check_enrolment(box)
-                else:
+                elif verb == "reseal":
                     check_reseal(box, key)
+                else:
+                    check_recovery(box, key)
             except (Fault, AssertionError) as fault:
                 faults.append(f"kill {number} of {verb} (seed {SEED}): {fault}")
                 key = None
@@ -126,9 +163,10 @@ def main():
     for fault in faults:
         print("# " + fault.replace("\n", "\n# "))
     print(f"# {KILLS} kills, {cut['enroll']} within an enrolment, {cut['reseal']} within a reseal, "
+          f"{cut['recover']} within a recovery, "
           f"{len(faults)} faults")
     # The kills must have hit something.
-    good = not faults and min(cut.values()) * 4 >= KILLS // 2
+    good = not faults and min(cut.values()) * 4 >= KILLS // 3
     print(f"{'ok' if good else 'not ok'} 1 - power cuts lose no key and open no second phase")
     sys.exit(not good)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Policy digests against values that an independent computation made; tests/tpm holds the same
- * functions against the trial sessions of a TPM.
+ * Policy digests against values that an independent computation made. Each unseal of tests/tpm
+ * holds the same functions against the session of a TPM.
  */
 
 #include "test.h"
