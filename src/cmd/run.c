@@ -7,6 +7,7 @@
 #include "run.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cleanup.h"
@@ -147,6 +148,18 @@ static int table_keys_fetch(struct table_keys *keys, const struct layer *layer,
 	return 0;
 }
 
+/* The kernel does not say which word of a table it does not know. */
+static void explain_refusal(const struct layer *layer, struct diag *diag)
+{
+	const char *hint = layer->type->refusal_hint ? layer->type->refusal_hint(layer) : NULL;
+	char *what = NULL;
+
+	if (!hint || !diag || !diag->what || asprintf(&what, "%s; %s", diag->what, hint) < 0)
+		return;
+	free(diag->what);
+	diag->what = what;
+}
+
 static int load(
 	struct run *run, struct run_layer *rl, const struct dmtable *table, struct diag *diag)
 {
@@ -184,6 +197,8 @@ static int load(
 	};
 
 	r = mapping_create(&spec, diag);
+	if (r == -EINVAL)
+		explain_refusal(layer, diag);
 	if (r < 0)
 		return r;
 	run->made[run->n_made++] = layer;

@@ -359,6 +359,15 @@ static void verity_algorithms(const struct layer *layer, struct buf *buf)
 	buf_printf(buf, " %s", hash_alg_find(verity_fields(layer)->hash)->kernel);
 }
 
+/* The version of the target did not change with these options, so that it cannot be asked. */
+static const char *verity_refusal_hint(const struct layer *layer)
+{
+	if (verity_fields(layer)->on_error == 0)
+		return NULL;
+	return "on-error needs Linux 6.12 or later; without it, on-error=eio with on-corruption comes "
+	       "nearest: a block that cannot be read is then an error for the reader";
+}
+
 const struct layer_type layer_type_verity = {
 	.name = "verity",
 	.dm_target = "verity",
@@ -383,4 +392,5 @@ const struct layer_type layer_type_verity = {
 	.block_size = verity_block_size,
 	.algorithms = verity_algorithms,
 	.table = verity_table,
+	.refusal_hint = verity_refusal_hint,
 };

@@ -149,6 +149,11 @@ struct layer_type {
 	void (*algorithms)(const struct layer *layer, struct buf *buf);
 	/* Appends the target's words. t->length_sectors is set by the caller. */
 	void (*table)(const struct layer *layer, struct dmtable *t);
+	/*
+	 * What a kernel that is older may refuse the table for, and what comes nearest to it there.
+	 * A sentence, or NULL.
+	 */
+	const char *(*refusal_hint)(const struct layer *layer);
 	/* Frees what params own beyond the fields. */
 	void (*done)(struct layer *layer);
 };

@@ -198,6 +198,31 @@ static void test_again_does_nothing(void **state)
 	assert_string_equal(fake_log(), "");
 }
 
+/* The kernel's answer to a word that it does not know is the same as to any other mistake. */
+static void test_refusal_hint(void **state)
+{
+	static const char *const options[] = { "on-error=panic", "on-error=eio" };
+	struct world *w = *state;
+
+	fake_device("/dev/v", 2, 64, NULL, 0);
+	fake_device("/dev/h", 3, 64, NULL, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		char name[8], text[256];
+
+		(void)snprintf(name, sizeof(name), "tree%zu", i);
+		(void)snprintf(text, sizeof(text),
+			"%s verity data=/dev/v hash=/dev/h superblock=no data-blocks=8 "
+			"root-hash=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa %s",
+			name, options[i]);
+		add(w, text);
+		assert_int_equal(stack_link(&w->stack), 0);
+		fake_fail("load", name, EINVAL);
+		diag_done(&w->diag);
+		assert_int_equal(attach(w, name), -EINVAL);
+		assert_int_equal(strstr(w->diag.what, "needs Linux 6.12") != NULL, i == 0);
+	}
+}
+
 static void test_undo_after_load(void **state)
 {
 	struct world *w = *state;
@@ -443,6 +468,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		world_test(test_order),
 		world_test(test_again_does_nothing),
+		world_test(test_refusal_hint),
 		world_test(test_undo_after_load),
 		world_test(test_undo_after_resume),
 		world_test(test_undo_spares_others),
