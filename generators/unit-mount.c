@@ -28,6 +28,30 @@ static bool options_have(const char *options, const char *word)
 	return false;
 }
 
+/* True if the option is there with any value; key ends with "=". */
+static bool options_have_key(const char *options, const char *key)
+{
+	for (const char *p = options; *p; p += strcspn(p, ","), p += *p == ',')
+		if (startswith(p, key))
+			return true;
+	return false;
+}
+
+/*
+ * ext4 goes on after an error unless it is told otherwise, on metadata that it knows to be wrong. In
+ * the sealed phase it stops: with the machine where that is what a failure does, and else by taking
+ * no more writes, since the kernel has no other action of its own.
+ */
+static const char *errors_option(const struct layer *layer, const char *options)
+{
+	const char *type = layer->mount->type;
+
+	if (layer->common.phase != PHASE_SEALED || !type || !startswith(type, "ext") ||
+		options_have_key(options, "errors="))
+		return NULL;
+	return layer->common.fail == FAIL_PANIC ? "errors=panic" : "errors=remount-ro";
+}
+
 static int check_text(const char *key, const char *value, struct diag *diag)
 {
 	for (const char *p = value; p && *p; p++)
@@ -119,12 +143,14 @@ static void put_mount_section(struct buf *buf, const struct mount *m)
 		buf_puts(buf, "\nType=");
 		unit_value_puts(buf, hint->type);
 	}
+	const char *errors = errors_option(m->layer, m->options);
 	/* systemd itself looks for the last two, when it orders the mount. */
 	const struct {
 		const char *word;
 		bool wanted;
 	} more[] = {
 		{ "ro", m->read_only },
+		{ errors, errors != NULL },
 		{ "nofail", m->layer->common.nofail },
 		{ "_netdev", m->layer->common.netdev },
 	};
