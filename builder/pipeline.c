@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Threads that take the next chunk until there is none, an error has happened or the user has had
- * enough.
+ * enough. They read and write by plain calls: io_uring was no faster on a disk's file system, and
+ * on a tmpfs it hands the work to threads of its own and took twice the time.
  */
 
 #include <pthread.h>
