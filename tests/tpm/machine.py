@@ -247,6 +247,7 @@ class Machine:
                         **options}
         self.layers = "root crypt {data} tpm2:root cipher=aes-xts-plain64\n"
         self.key_file = None
+        self.said = ""  # all that dmstack printed
 
     def configure(self, **options):
         self.options.update(options)
@@ -283,6 +284,7 @@ class Machine:
         result = subprocess.run(self.command(*args), env=self.environment(), text=True,
                                 stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout,
                                 check=False)
+        self.said += result.stdout + result.stderr
         if expect is not None:
             assert result.returncode == expect, \
                 f"{args}: exit {result.returncode}, not {expect}\n{result.stdout}{result.stderr}"

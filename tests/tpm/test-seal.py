@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """dmstack's seal against a software TPM: what opens, and what each attack ends in.
-usage: test-seal.py PROGRAM [WORD]"""
+usage: test-seal.py PROGRAM BUILDER [WORD...]"""
 
 import hashlib
 import pathlib
@@ -9,7 +9,7 @@ import tempfile
 
 import machine as m
 
-PROGRAM = sys.argv[1]
+PROGRAM, BUILDER = sys.argv[1:3]
 NV, LATCH = 0x01800d00, 0x01800d01
 COUNTER_ATTRIBUTES = 0x82044014
 UNSEAL, CREATE, NV_READ = 0x15e, 0x153, 0x14e
@@ -75,6 +75,7 @@ def plain(folder):
         box.reboot()
         opens(box, key)
     assert "slot B" in box.run("tpm-status").stdout
+    assert not any(word in box.said for word in (key[1:].hex(), repr(key)[2:-1]))
     box.run("enroll", expect=1)
 
 
@@ -90,6 +91,23 @@ def signed(folder):
     box.reboot(image=b"image 2")
     box.put_signatures([box.signature(1, box.policy(i)) for i in (b"image 1", b"image 2")])
     opens(box, key)
+
+
+@test
+def signed_by_the_builder(folder):
+    """dmstack-build sign-policy approves what unseal measures"""
+    box = make(folder, signed=True)
+    image = hashlib.sha256(bytes(32) + hashlib.sha256(b"image 1").digest()).hexdigest()
+    output = box.folder / "signature.json"
+    m.subprocess.run([BUILDER, "sign-policy", "--private-key", box.key_file, "--epoch", "1",
+                      "--pcr", f"11={image}", "--config", box.write(), "--force",
+                      "--output", output], check=True)
+    box.run("enroll")
+    key = m.key_read("root")
+    box.reboot()
+    opens(box, key)
+    box.reboot(image=b"image 2")
+    refuses(box, m.PCR_MISMATCH)
 
 
 @test
@@ -570,7 +588,7 @@ def enrolled_on_the_bus(folder):
 def main():
     m.need_tools()
     m.own_keyring()
-    words = sys.argv[2:]
+    words = sys.argv[3:]
     chosen = [t for t in tests if not words or any(w in t.__name__ for w in words)]
     print(f"1..{len(chosen)}")
     failed = False
