@@ -227,6 +227,7 @@ static int layout_add_artifact(
 	a->layer = layer;
 	a->role = role;
 	a->bytes = layout->below[layer][role] * SECTOR_SIZE;
+	a->room = a->bytes;
 	layout->n_artifacts++;
 	return 0;
 }
@@ -326,7 +327,7 @@ int layout_place_on_disk(struct layout *layout, const struct recipe *recipe, str
 		free(a->file);
 		a->file = file;
 		a->offset = end;
-		if (add_overflows(end, a->bytes, &end) ||
+		if (add_overflows(end, a->room, &end) ||
 			align_up_overflows(end, GPT_ALIGNMENT, &end))
 			return diag_set(diag, -EOVERFLOW, "the disk image would be too large");
 	}

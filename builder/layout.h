@@ -16,6 +16,7 @@ struct artifact {
 	char *file;	 /* NAME.ROLE.img; owned */
 	uint64_t offset; /* bytes: where in a disk image; 0: it is a file of its own */
 	uint64_t bytes;
+	uint64_t room; /* bytes of the partition for it; at least bytes */
 	bool in_place; /* the input itself: neither written nor published */
 };
 

@@ -240,7 +240,7 @@ int partitions_write_gpt(const struct partitions *p, int fd, const char *name, s
 			.attributes = (from->read_only ? GPT_READ_ONLY : 0) |
 				      (from->no_auto ? GPT_NO_AUTO : 0),
 			.offset = from->artifact->offset,
-			.bytes = from->artifact->bytes,
+			.bytes = from->artifact->room,
 		};
 	}
 	return gpt_write(fd, name, p->disk_uuid, table, p->n, diag);
@@ -258,14 +258,14 @@ int partition_print_repart(
 {
 	const struct artifact *a = p->artifact;
 
-	if (a->bytes % REPART_GRAIN)
+	if (a->room % REPART_GRAIN)
 		return diag_set(diag, -EINVAL,
-			"%s has %ju bytes, but systemd-repart makes partitions of multiples of %u",
-			a->file, (uintmax_t)a->bytes, REPART_GRAIN);
+			"%s is for %ju bytes, but systemd-repart makes partitions of multiples of %u",
+			a->file, (uintmax_t)a->room, REPART_GRAIN);
 	buf_printf(buf, PARTITION_REPART_HEAD "[Partition]\nType=%s\nLabel=", p->type_name);
 	put_escaped(buf, p->label);
 	buf_printf(buf, "\nUUID=%s\nSizeMinBytes=%ju\nSizeMaxBytes=%ju\nCopyBlocks=", p->uuid,
-		(uintmax_t)a->bytes, (uintmax_t)a->bytes);
+		(uintmax_t)a->room, (uintmax_t)a->room);
 	put_escaped(buf, folder);
 	buf_puts(buf, endswith(folder, "/") ? "" : "/");
 	put_escaped(buf, a->file);

@@ -298,6 +298,11 @@ static int draft_parse(struct draft *draft, struct diag *diag)
 		return diag_set(diag, -EINVAL, "--stack and --layer do not go together");
 	if (!args->preset && args->layers->n == 0)
 		return diag_set(diag, -EINVAL, "no layers: give --stack or --layer");
+	if (args->wrap) {
+		r = layer_spec_parse("linear", &draft->specs[draft->n++], diag);
+		if (r < 0)
+			return r;
+	}
 	r = args->preset ? draft_add_preset(draft, args->preset, diag)
 			 : draft_add_layers(draft, args->layers, diag);
 	if (r < 0)

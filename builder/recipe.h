@@ -26,6 +26,7 @@ struct recipe_args {
 	const char *phase;		     /* or NULL */
 	const char *fail;		     /* or NULL */
 	uint64_t generation;
+	bool wrap; /* a linear layer below all, for a data device that is larger than its image */
 };
 
 struct recipe {

@@ -7,10 +7,9 @@
 #include <string.h>
 
 #include "build.h"
+#include "create-result.h"
 #include "fs-probe.h"
 #include "in-place.h"
-#include "json-text.h"
-#include "layer-verity.h"
 #include "log.h"
 #include "partitions.h"
 #include "seal-spec.h"
@@ -23,7 +22,7 @@ struct create_opts {
 	const char *input, *output, *name;
 	const char *stack;
 	struct strlist layers, layer_options, keys, devices, keyslots, tokens;
-	uint64_t device_size, align;
+	uint64_t device_size, partition_size, align;
 	const char *mount, *phase, *fail, *seal, *seed;
 	uint64_t generation, threads;
 	const char *repart, *architecture;
@@ -59,6 +58,8 @@ static const struct option_def options[] = {
 		.help = "the device on the target that an image goes to"),
 	OPTION("device-size", OPTION_SIZE, device_size, .arg = "BYTES",
 		.help = "make the data image exactly so large"),
+	OPTION("partition-size", OPTION_SIZE, partition_size, .arg = "BYTES",
+		.help = "the partition is so large; add a linear layer if the data image is not"),
 	OPTION("align", OPTION_SIZE, align, .arg = "BYTES",
 		.help = "round the data image up to a multiple (default 4096)"),
 	OPTION("data-in-place", OPTION_FLAG, in_place,
@@ -112,6 +113,12 @@ static int check_options(const struct create_opts *o, struct diag *diag)
 	if (o->gpt && (o->repart || o->in_place))
 		return usage_error(diag, "create: --gpt and --%s exclude each other",
 			o->repart ? "repart" : "data-in-place");
+	if (o->partition_size && o->device_size)
+		return usage_error(
+			diag, "create: --partition-size and --device-size exclude each other");
+	if (o->partition_size % SECTOR_SIZE)
+		return usage_error(diag, "--partition-size: %ju is not a multiple of %u",
+			(uintmax_t)o->partition_size, SECTOR_SIZE);
 	if (o->repart && *o->repart != '/')
 		return usage_error(diag, "--repart: \"%s\" is not an absolute path", o->repart);
 	if (o->gpt && !gpt_is_supported())
@@ -255,100 +262,35 @@ static int make_manifest(const struct create_opts *o, const struct fs_info *fs,
 	return 0;
 }
 
-static void result_text(const struct create_opts *o, const struct manifest *m,
-	const struct recipe *recipe, const struct layout *layout, struct buf *buf)
+static struct layout_args make_layout_args(const struct create_opts *o)
 {
-	layout_print(layout, recipe, buf);
-	for (size_t i = 0; i < recipe->n_layers; i++) {
-		if (recipe->layers[i]->type != &layer_type_verity)
-			continue;
-
-		const struct hexval *root = &verity_fields(recipe->layers[i])->root_hash;
-
-		buf_printf(buf, "root hash of %s: ", recipe->layers[i]->name);
-		buf_hex(buf, root->data, root->size);
-		buf_putc(buf, '\n');
-	}
-	buf_printf(buf, "%s/%s.json\n", o->output, m->name);
+	return (struct layout_args){
+		.align = o->align
+				 ?: o->in_place ? SECTOR_SIZE
+						: ALIGN_DEFAULT,
+		.device_bytes = o->device_size,
+	};
 }
 
-static void json_layers(const struct recipe *recipe, const struct layout *layout, struct buf *buf)
+/* Whether the data image, which is smaller than the partition, holds only for its own size. */
+static int find_wrap(
+	const struct create_opts *o, const struct recipe *recipe, bool *ret, struct diag *diag)
 {
-	json_name(buf, "layers");
-	buf_putc(buf, '[');
-	for (size_t i = 0; i < recipe->n_layers; i++) {
-		const struct layer *layer = recipe->layers[i];
+	_cleanup_(layout_done) struct layout layout = {};
+	struct layout_args args = make_layout_args(o);
+	struct fs_info fs;
+	int r;
 
-		buf_puts(buf, i ? ",{" : "{");
-		json_member(buf, "name", layer->name);
-		json_member(buf, "type", layer->type->name);
-		json_member_u64(buf, "needed", layout->wanted[i] * SECTOR_SIZE);
-		json_member_u64(buf, "bytes", layout->length[i] * SECTOR_SIZE);
-		if (layer->type == &layer_type_verity && verity_fields(layer)->root_hash.size) {
-			json_name(buf, "root-hash");
-			buf_putc(buf, '"');
-			buf_hex(buf, verity_fields(layer)->root_hash.data,
-				verity_fields(layer)->root_hash.size);
-			buf_putc(buf, '"');
-		}
-		buf_putc(buf, '}');
-	}
-	buf_putc(buf, ']');
-}
-
-static void json_artifacts(const struct manifest *m, const struct recipe *recipe,
-	const struct layout *layout, struct buf *buf)
-{
-	json_name(buf, "artifacts");
-	buf_putc(buf, '[');
-	for (size_t i = 0; i < layout->n_artifacts; i++) {
-		const struct artifact *a = &layout->artifacts[i];
-		const struct layer *layer = recipe->layers[a->layer];
-
-		buf_puts(buf, i ? ",{" : "{");
-		json_member(buf, "file", a->file);
-		json_member(buf, "layer", layer->name);
-		json_member(buf, "role", layer->type->roles[a->role].name);
-		if (a->offset)
-			json_member_u64(buf, "offset", a->offset);
-		json_member_u64(buf, "bytes", a->bytes);
-		if (i < m->n_artifacts && m->artifacts[i].has_sha256) {
-			json_name(buf, "sha256");
-			buf_putc(buf, '"');
-			buf_hex(buf, m->artifacts[i].sha256, sizeof(m->artifacts[i].sha256));
-			buf_putc(buf, '"');
-		}
-		buf_putc(buf, '}');
-	}
-	buf_putc(buf, ']');
-}
-
-static int print_result(const struct create_opts *o, const struct manifest *m,
-	const struct recipe *recipe, const struct layout *layout)
-{
-	_cleanup_(buf_done) struct buf buf = {};
-
-	if (o->quiet)
-		return 0;
-	if (o->json) {
-		buf_puts(&buf, "{\"result\":{");
-		json_member(&buf, "name", m->name);
-		if (!o->dry_run) {
-			json_name(&buf, "manifest");
-			buf_putc(&buf, '"');
-			buf_printf(&buf, "%s.json\"", m->name);
-		}
-		json_layers(recipe, layout, &buf);
-		json_artifacts(m, recipe, layout, &buf);
-		buf_puts(&buf, "}}\n");
-	} else if (o->dry_run) {
-		layout_print(layout, recipe, &buf);
-	} else {
-		result_text(o, m, recipe, layout, &buf);
-	}
-	if (buf_error(&buf) < 0)
-		return buf_error(&buf);
-	fputs(buf_str(&buf), stdout);
+	r = probe_input(o->input, &args.input_bytes, &fs, diag);
+	if (r >= 0)
+		r = layout_init(&layout, recipe, &args, diag);
+	if (r < 0)
+		return r;
+	if (layout.artifacts[0].bytes > o->partition_size)
+		return diag_set(diag, -ENOSPC,
+			"--partition-size: %ju bytes are too small, the data image has %ju",
+			(uintmax_t)o->partition_size, (uintmax_t)layout.artifacts[0].bytes);
+	*ret = layout.artifacts[0].bytes < o->partition_size && recipe->layers[0]->type->exact_size;
 	return 0;
 }
 
@@ -379,12 +321,7 @@ static int create_stack(const struct create_opts *o, const struct seed *seed, st
 {
 	_cleanup_(manifest_freep) struct manifest *m = NULL;
 	_cleanup_(layout_done) struct layout layout = {};
-	struct layout_args layout_args = {
-		.align = o->align
-				 ?: o->in_place ? SECTOR_SIZE
-						: ALIGN_DEFAULT,
-		.device_bytes = o->device_size,
-	};
+	struct layout_args layout_args = make_layout_args(o);
 	struct build_args build_args = {
 		.input = o->input,
 		.output = o->output,
@@ -404,6 +341,8 @@ static int create_stack(const struct create_opts *o, const struct seed *seed, st
 		r = check_fs(o, &fs, layout_args.input_bytes, recipe, diag);
 	if (r >= 0)
 		r = layout_init(&layout, recipe, &layout_args, diag);
+	if (r >= 0 && o->partition_size)
+		layout.artifacts[0].room = o->partition_size;
 	if (r >= 0 && o->in_place)
 		r = in_place_prepare(&layout, recipe,
 			&(struct in_place_args){
@@ -424,7 +363,16 @@ static int create_stack(const struct create_opts *o, const struct seed *seed, st
 		r = build_run(&build_args, recipe, &layout, keys, m, diag);
 	if (r < 0)
 		return r;
-	return print_result(o, m, recipe, &layout);
+	if (o->quiet)
+		return 0;
+	return create_result_print(&(struct create_result){
+		.output = o->output,
+		.manifest = m,
+		.recipe = recipe,
+		.layout = &layout,
+		.dry_run = o->dry_run,
+		.json = o->json,
+	});
 }
 
 static int create_run(const void *opts, const char *const *args, struct diag *diag)
@@ -459,6 +407,16 @@ static int create_run(const void *opts, const char *const *args, struct diag *di
 		r = recipe_init(&recipe, &recipe_args, &keys, &seed, diag);
 	if (r < 0)
 		return r == -ENOMEM ? r : EXIT_USAGE;
+	if (o->partition_size) {
+		r = find_wrap(o, &recipe, &recipe_args.wrap, diag);
+		if (r < 0)
+			return r;
+		/* Sizes were filled in, so it is made anew in any case. */
+		recipe_done(&recipe);
+		r = recipe_init(&recipe, &recipe_args, &keys, &seed, diag);
+		if (r < 0)
+			return r;
+	}
 	return create_stack(o, &seed, &keys, &recipe, diag);
 }
 

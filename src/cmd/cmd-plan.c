@@ -11,6 +11,7 @@
 #include "dm-init.h"
 #include "json-text.h"
 #include "plan-notes.h"
+#include "plan-sizes.h"
 #include "plan.h"
 #include "verbs.h"
 
@@ -78,6 +79,8 @@ static void print_text(const struct view *view, struct buf *out)
 		top->common.phase == PHASE_BOOTSTRAP ? "bootstrap" : "sealed");
 	for (size_t i = view->n; i > 0; i--)
 		print_layer(view->order[i - 1], out);
+	buf_puts(out, "  Sizes:\n");
+	plan_sizes_print(view->order, view->n, "    ", out);
 	buf_puts(out, "  Steps:\n");
 	plan_print(&view->plan, out);
 	buf_puts(out, "  Not protected:\n");
@@ -121,6 +124,7 @@ static int json_layer(const struct layer *layer, struct buf *out)
 	json_member_bool(out, "read_only", layer_is_read_only(layer));
 	if (layer->common.device_size)
 		json_member_u64(out, "bytes", layer->common.device_size);
+	json_member_u64(out, "block_size", layer->block_size);
 	json_member(out, "table", buf_str(&text));
 	buf_putc(out, '}');
 	return 0;
@@ -145,7 +149,7 @@ static void json_lines(const char *name, struct buf *text, struct buf *out)
 
 static int print_json(const struct view *view, struct buf *out)
 {
-	_cleanup_(buf_done) struct buf steps = {}, notes = {};
+	_cleanup_(buf_done) struct buf steps = {}, sizes = {}, notes = {};
 	int r;
 
 	json_separate(out);
@@ -159,12 +163,16 @@ static int print_json(const struct view *view, struct buf *out)
 			return r;
 	}
 	buf_putc(out, ']');
+	plan_sizes_print(view->order, view->n, "", &sizes);
+	json_lines("sizes", &sizes, out);
 	plan_print(&view->plan, &steps);
 	json_lines("steps", &steps, out);
 	plan_notes_print(view->order, view->n, "", &notes);
 	json_lines("not_protected", &notes, out);
 	buf_putc(out, '}');
-	return buf_error(&steps) < 0 ? buf_error(&steps) : buf_error(&notes);
+	if (buf_error(&steps) < 0 || buf_error(&sizes) < 0)
+		return -ENOMEM;
+	return buf_error(&notes);
 }
 
 /* Names hold neither quotes nor backslashes, and json_text() quotes as dot does. */

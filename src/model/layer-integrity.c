@@ -465,6 +465,7 @@ const struct layer_type layer_type_integrity = {
 	.roles = roles,
 	.n_roles = ARRAY_SIZE(roles),
 	.key = KEY_OPTIONAL,
+	.exact_size = true,
 	.kernel_options = kernel_options,
 	.check = integrity_check,
 	.check_above = integrity_check_above,

@@ -95,6 +95,7 @@ struct layer_type {
 	size_t n_roles;
 	enum key_need key;
 	bool read_only;	     /* the mapping can only be read */
+	bool exact_size;     /* what is on the data device holds for one size of that only */
 	bool any_block_size; /* stands on larger blocks than its own, and hands them up */
 	bool key_wipe;	     /* the kernel can forget its key while it is suspended */
 	bool early;	     /* the kernel makes it without user space, by dm-mod.create= */

@@ -142,6 +142,34 @@ class Disk(stackcase.StackCase):
             f.truncate(3 * MIB)
         self.assert_error(self.verify(expect=1), "root.disk.img", "at least")
 
+    def test_larger_partition(self):
+        """Below a layer that holds for one size only a linear layer keeps that."""
+        keys = self.key("root", 64)
+        layers = ["-l", "integrity", "-l", "crypt", *keys]
+        for gpt in ([], ["--gpt"]):
+            self.create(*layers, "--partition-size", "64M", "--force", *gpt)
+            linear, integrity, _ = self.manifest()["layers"]
+            self.assertEqual((linear["type"], linear["device-size"]),
+                             ("linear", self.manifest()["artifacts"][0]["bytes"]))
+            self.assertEqual(integrity["devices"], {"data": linear["name"]})
+            self.verify(*keys)
+            self.assertEqual(self.extract(*keys).read_bytes()[:len(self.data)], self.data)
+        self.assertEqual(partitions(self.disk)["root"]["size"], 64 * MIB // 512)
+        size = linear["device-size"]
+        for words, expected in ((["-l", "integrity"], ["linear", "integrity"]),
+                                (["-l", "crypt", "-l", "integrity", *keys],
+                                 ["crypt", "integrity"]),
+                                (["-s", "verity-only"], ["verity"])):
+            self.create(*words, "--partition-size", "64M", "--force")
+            self.assertEqual([layer["type"] for layer in self.manifest()["layers"]], expected)
+            self.verify(*keys)
+        self.create(*layers, "--partition-size", size, "--force")
+        self.assertEqual(len(self.manifest()["layers"]), 2)
+        proc = self.create(*layers, "--partition-size", size - 512, "--force", expect=1)
+        self.assertIn(f"{size}", proc.stderr)
+        self.create(*layers, "--partition-size", "64M", "--device-size", "64M", expect=2)
+        self.create(*layers, "--partition-size", 12345, expect=2)
+
     def test_refusals(self):
         refusals = (
             (2, ["--gpt", "--repart", "/x"], "exclude"),

@@ -91,6 +91,8 @@ def plan_text(folder):
     one = run("plan", "data", "--root", folder).stdout
     assert "usr" not in one and "  5 table  data rw " in one, one
     assert "put back unnoticed" in one
+    assert "tags: the data device PARTLABEL=data must have exactly the size" in one, one
+    assert "data: logical and physical blocks and minimum I/O of 4096 bytes" in one, one
 
 
 @test
@@ -102,6 +104,8 @@ def plan_json(folder):
     layers = stacks["data"]["layers"]
     assert [layer["name"] for layer in layers] == ["tags", "data"]
     assert layers[0]["uuid"] == "integrity-dmstack-tags"
+    assert [layer["block_size"] for layer in layers] == [4096, 4096]
+    assert len(stacks["data"]["sizes"]) == 3
     assert layers[1]["devices"] == {"data": "tags"}
     assert layers[1]["key"] == "credential:data" and layers[1]["read_only"] is False
     assert stacks["usr"]["layers"][0]["devices"]["hash"] == 'LABEL=a"b'
