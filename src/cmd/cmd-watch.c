@@ -233,6 +233,8 @@ static int watch_loop(struct watch *watch, uint64_t interval_usec, struct diag *
 		uint64_t now = now_usec();
 
 		if (now >= next) {
+			/* An event says more than the state that comes with it. */
+			take_uevents(watch);
 			r = look_at_all(watch, diag);
 			next = now + interval_usec;
 			continue;
