@@ -43,7 +43,7 @@ void cmdline_done(struct cmdline *cmdline)
  * The next word, cut in place, without its quotes. As in the kernel a quote may stand before the
  * word or in it, hides blanks, and is not escaped.
  */
-static bool next_word(char **text, char **ret)
+bool cmdline_next_word(char **text, char **ret)
 {
 	char *from = *text + strspn(*text, " \t\n");
 	char *to = from;
@@ -232,7 +232,7 @@ int cmdline_parse(const char *text, bool in_initrd, struct cmdline *ret, struct 
 
 	if (!copy)
 		return -ENOMEM;
-	while (next_word(&p, &word)) {
+	while (cmdline_next_word(&p, &word)) {
 		int r = 0;
 
 		if (!utf8_is_valid(word, strlen(word)) || find_control_character(word)) {
@@ -255,20 +255,29 @@ int cmdline_parse(const char *text, bool in_initrd, struct cmdline *ret, struct 
 	return bad;
 }
 
-int cmdline_read(bool in_initrd, struct cmdline *ret, struct diag *diag)
+int cmdline_text(char **ret, struct diag *diag)
 {
 	const char *override = secure_getenv("SYSTEMD_PROC_CMDLINE");
-	_cleanup_free_ char *text = NULL;
 	int r;
 
-	if (override)
-		return cmdline_parse(override, in_initrd, ret, diag);
-	r = file_read(AT_FDCWD, "/proc/cmdline", CMDLINE_SIZE_MAX, &text, NULL);
+	if (override) {
+		*ret = strdup(override);
+		return *ret ? 0 : -ENOMEM;
+	}
+	r = file_read(AT_FDCWD, "/proc/cmdline", CMDLINE_SIZE_MAX, ret, NULL);
 	if (r < 0) {
 		(void)diag_at(diag, r, "/proc/cmdline");
 		return diag_set(diag, r, "%s", strerror(-r));
 	}
-	return cmdline_parse(text, in_initrd, ret, diag);
+	return 0;
+}
+
+int cmdline_read(bool in_initrd, struct cmdline *ret, struct diag *diag)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = cmdline_text(&text, diag);
+
+	return r < 0 ? r : cmdline_parse(text, in_initrd, ret, diag);
 }
 
 /* True if the device on the kernel command line is that mapping. */
@@ -286,6 +295,13 @@ bool cmdline_needs_layer(const struct cmdline *cmdline, const struct layer *laye
 	return layer->common.initrd || (where && (streq(where, "/") || streq(where, "/usr"))) ||
 	       names_layer(cmdline->root, layer) || names_layer(cmdline->usr, layer) ||
 	       names_layer(cmdline->resume, layer);
+}
+
+void cmdline_mark_initrd(const struct cmdline *cmdline, struct stack *stack)
+{
+	for (size_t i = 0; i < stack->n_layers; i++)
+		if (cmdline_needs_layer(cmdline, stack->layers[i]))
+			stack->layers[i]->common.initrd = true;
 }
 
 /* The layer whose device in *role is physical, from the named one downwards. */

@@ -50,24 +50,42 @@ static enum phase_hint option_phase_hint(
 	return option_is_known(option, type, manifest) ? HINT_NOTHING : HINT_UNKNOWN;
 }
 
-enum phase conf_options_phase(const char *options, const struct layer_type *type, bool manifest)
+/* What the elements say together. */
+struct phase_hints {
+	bool seen[HINT_UNKNOWN + 1];
+};
+
+static void read_hints(
+	const char *options, const struct layer_type *type, bool manifest, struct phase_hints *ret)
 {
-	bool bootstrap = false, unknown = false;
-
+	*ret = (struct phase_hints){};
 	if (conf_word_is_none(options))
-		return PHASE_BOOTSTRAP;
-
+		return;
 	for (const char *p = options;;) {
-		size_t len = strcspn(p, ",");
-		enum phase_hint hint = option_phase_hint(p, len, type, manifest);
+		const size_t len = strcspn(p, ",");
 
-		if (hint == HINT_SEALED)
-			return PHASE_SEALED;
-		bootstrap = bootstrap || hint == HINT_BOOTSTRAP;
-		unknown = unknown || hint == HINT_UNKNOWN;
+		ret->seen[option_phase_hint(p, len, type, manifest)] = true;
 		if (p[len] == '\0')
-			break;
+			return;
 		p += len + 1;
 	}
-	return unknown && !bootstrap ? PHASE_SEALED : PHASE_BOOTSTRAP;
+}
+
+enum phase conf_options_phase(const char *options, const struct layer_type *type, bool manifest)
+{
+	struct phase_hints hints;
+
+	read_hints(options, type, manifest, &hints);
+	if (hints.seen[HINT_SEALED])
+		return PHASE_SEALED;
+	return hints.seen[HINT_UNKNOWN] && !hints.seen[HINT_BOOTSTRAP] ? PHASE_SEALED
+								       : PHASE_BOOTSTRAP;
+}
+
+bool conf_options_say_sealed(const char *options)
+{
+	struct phase_hints hints;
+
+	read_hints(options, NULL, true, &hints);
+	return hints.seen[HINT_SEALED];
 }

@@ -292,7 +292,11 @@ static enum phase line_phase(const struct conf_line *line, bool split)
 static void line_report(const struct conf_line *line, bool split, int r,
 	const struct conf_sink *sink, struct diag *diag)
 {
-	struct load_error error = { .name = line->name, .phase = line_phase(line, split) };
+	struct load_error error = {
+		.name = line->name,
+		.phase = line_phase(line, split),
+		.guess = !line->is_manifest && !(split && conf_options_say_sealed(line->options)),
+	};
 
 	if (!diag->what)
 		(void)diag_set(diag, r, "%s", strerror(-r));

@@ -52,5 +52,7 @@ int conf_parse(
  * type is NULL when it is not known, or for a line of type "manifest".
  */
 enum phase conf_options_phase(const char *options, const struct layer_type *type, bool manifest);
+/* True if they say so by themselves, and it is not only that a word is not known. */
+bool conf_options_say_sealed(const char *options);
 /* True for a column that says nothing: NULL, "-" or "none". */
 bool conf_word_is_none(const char *word);

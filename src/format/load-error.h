@@ -17,6 +17,11 @@ struct load_error {
 	 * says of itself that it belongs to the bootstrap phase.
 	 */
 	enum phase phase;
+	/*
+	 * The line does not speak of a phase, but has a word that may be a misspelt "sealed". Where
+	 * nothing else is sealed, a machine does not end for a slip of the pen.
+	 */
+	bool guess;
 };
 
 /* The error and its texts are valid during the call only. */

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -111,4 +112,39 @@ void device_users_print(dev_t device, struct buf *buf)
 		separate(buf, begin);
 		buf_puts(buf, buf_str(&part));
 	}
+}
+
+/* Of a file system without a device number of its own, such as btrfs: what it was mounted from. */
+static bool mount_source_is(uint64_t mount_id, dev_t device)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t space = 0;
+
+	while (f && getline(&line, &space, f) > 0) {
+		char *source = strstr(line, " - ");
+		struct stat st;
+
+		if (strtoull(line, NULL, 10) != mount_id || !source)
+			continue;
+		source += strlen(" - ");
+		source += strcspn(source, " ");
+		source += *source == ' ';
+		source[strcspn(source, " \n")] = '\0';
+		return stat(source, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == device;
+	}
+	return false;
+}
+
+bool device_is_mounted_at(dev_t device, const char *path)
+{
+	struct statx sx;
+
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_MNT_ID, &sx) < 0 ||
+		!(sx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return false;
+	if (makedev(sx.stx_dev_major, sx.stx_dev_minor) == device)
+		return true;
+	return sx.stx_dev_major == 0 && sx.stx_mask & STATX_MNT_ID &&
+	       mount_source_is(sx.stx_mnt_id, device);
 }

@@ -11,3 +11,5 @@
 
 /* Appends "mapping \"data\", mounted on /srv" or the like; nothing if no user is known. */
 void device_users_print(dev_t device, struct buf *buf);
+/* True if a file system on the device is mounted there, and nothing over it. */
+bool device_is_mounted_at(dev_t device, const char *path);

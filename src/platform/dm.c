@@ -185,3 +185,44 @@ int mapping_remove(const char *name, bool hidden, struct diag *diag)
 			diag, r, "the kernel did not remove the mapping: %s", task_complaint());
 	return 0;
 }
+
+/* Without a length the mapping has no table, and so no key. */
+static int mapping_wipe_load(const char *name, uint64_t sectors)
+{
+	_cleanup_(task_freep) struct dm_task *task = task_new(DM_DEVICE_RELOAD, name);
+
+	if (!task)
+		return task_unavailable(NULL);
+	if (!dm_task_add_target(task, 0, sectors, "error", ""))
+		return -ENOMEM;
+	return task_run(task);
+}
+
+/* Resuming a mapping with a new table suspends it for a moment, which must not wait for I/O. */
+static int mapping_wipe_swap(const char *name)
+{
+	_cleanup_(task_freep) struct dm_task *task = task_new(DM_DEVICE_RESUME, name);
+
+	if (!task)
+		return task_unavailable(NULL);
+	if (!dm_task_no_flush(task) || !dm_task_skip_lockfs(task))
+		return -ENOMEM;
+	return task_run(task);
+}
+
+int mapping_wipe(const char *name, struct diag *diag)
+{
+	_cleanup_(mapping_line_done) struct mapping_line line = {};
+	_cleanup_(mapping_info_done) struct mapping_info info = {};
+	int r = mapping_info_get(name, &info, diag);
+
+	if (r < 0 || !info.live)
+		return r;
+	r = mapping_status(name, &line, diag);
+	if (r < 0)
+		return r;
+	r = mapping_wipe_load(name, line.length_sectors);
+	if (r >= 0)
+		r = mapping_wipe_swap(name);
+	return r < 0 ? diag_set(diag, r, "the mapping keeps its table: %s", strerror(-r)) : 0;
+}

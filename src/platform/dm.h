@@ -75,6 +75,11 @@ struct mapping_spec {
 int mapping_create(const struct mapping_spec *spec, struct diag *diag) _must_check_;
 /* Waits a few seconds for short-lived openers. -EBUSY: it is still in use. */
 int mapping_remove(const char *name, bool hidden, struct diag *diag) _must_check_;
+/*
+ * Puts a table in its place that only gives errors, whoever uses it: the kernel drops the keys of
+ * the old one. Neither udev nor what is mounted is waited for. Nothing to do without a table.
+ */
+int mapping_wipe(const char *name, struct diag *diag) _must_check_;
 
 /*
  * Suspends: what was written so far is on the device below, a file system on it is frozen, and

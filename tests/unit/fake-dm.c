@@ -181,7 +181,7 @@ bool fake_mapping_at(dev_t device, uint64_t *ret_sectors, bool *ret_read_only)
 struct dm_task {
 	int type, error;
 	char name[64], uuid[128];
-	bool secure, read_only;
+	bool secure, read_only, no_flush, skip_lockfs;
 	uint16_t udev_flags;
 	uint64_t start, size;
 	char target[32], params[1200], message[200];
@@ -239,6 +239,18 @@ int dm_task_set_message(struct dm_task *dmt, const char *message)
 
 int dm_task_no_open_count(struct dm_task *dmt)
 {
+	return 1;
+}
+
+int dm_task_no_flush(struct dm_task *dmt)
+{
+	dmt->no_flush = true;
+	return 1;
+}
+
+int dm_task_skip_lockfs(struct dm_task *dmt)
+{
+	dmt->skip_lockfs = true;
 	return 1;
 }
 
@@ -307,7 +319,8 @@ static int run_resume(struct dm_task *t)
 {
 	struct mapping *m = find(t->name);
 
-	buf_printf(&calls, "resume %s %x\n", t->name, t->udev_flags);
+	buf_printf(&calls, "resume %s %x%s%s\n", t->name, t->udev_flags,
+		t->no_flush ? " noflush" : "", t->skip_lockfs ? " nolockfs" : "");
 	if (!m || (!m->loaded && !m->suspended))
 		return ENXIO;
 	m->live = true;

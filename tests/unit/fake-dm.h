@@ -8,7 +8,7 @@
  *
  *	create NAME UUID
  *	load NAME rw|ro [secure] START LENGTH TARGET PARAMS
- *	resume NAME UDEV-FLAGS
+ *	resume NAME UDEV-FLAGS [noflush] [nolockfs]
  *	remove NAME
  *	suspend NAME
  *	message NAME TEXT

@@ -194,6 +194,60 @@ static void test_apply_errors(void **state)
 	expect_device(&stack, "c", "data", "/dev/d");
 }
 
+static void test_guard(void **state)
+{
+	static const char *const refused[] = {
+		"systemd.service_watchdogs=no",
+		"systemd.service-watchdogs=0",
+		"rd.systemd.service_watchdogs=never",
+		"quiet systemd.confirm_spawn",
+		"systemd.confirm_spawn=ttyS0",
+		"systemd.debug_shell=1",
+		"systemd.debug-shell",
+		"rd.systemd.debug_shell=ttyS1",
+		"systemd.crash_shell",
+		"rd.break",
+		"rd.break=pre-mount",
+		"rd.systemd.break=pre-switch-root",
+		"systemd.run=/bin/sh",
+		"systemd.mask=dmstack-gate.service",
+		"rd.systemd.mask=dmstack@root.service",
+		"systemd.mask=emergency.service",
+		"systemd.unit=rescue.target",
+		"rd.systemd.unit=emergency.target",
+		"systemd.wants=debug-shell.service",
+		"systemd.setenv=DMSTACK_CONF=/dev/null",
+		"systemd.setenv=LD_PRELOAD=/x",
+		"\"systemd.setenv=SYSTEMD_SULOGIN_FORCE=1\"",
+		"systemd.set_credential=systemd.unit-dropin.dmstack-gate.service:x",
+		"systemd.set_credential_binary=passwd.hashed-password.root:eA==",
+		"emergency",
+		"rd.emergency",
+		"single",
+		"1",
+	};
+	static const char *const allowed[] = {
+		"",
+		"root=/dev/mapper/root ro quiet console=ttyS0 rd.luks=no",
+		"systemd.service_watchdogs=yes systemd.confirm_spawn=no systemd.debug_shell=0",
+		"systemd.service_watchdogs systemd.mask=plymouth.service systemd.unit=initrd.target",
+		"systemd.setenv=LANG=C systemd.wants=sshd.service systemd.set_credential=root:abc",
+		"xsystemd.mask=dmstack-gate.service systemd.masks=dmstack-gate.service",
+		"foo.rd.break break=no 11 dmstack.phase=sealed",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		_cleanup_(diag_done) struct diag diag = {};
+
+		if (cmdline_guard(refused[i], &diag) != -EPERM)
+			fail_msg("let through: %s", refused[i]);
+		assert_non_null(strstr(diag.what, "kernel command line"));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
+		if (cmdline_guard(allowed[i], NULL) != 0)
+			fail_msg("refused: %s", allowed[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_apply),
 		cmocka_unit_test(test_apply_errors),
+		cmocka_unit_test(test_guard),
 	};
 
 	return cmocka_run_group_tests_name("cmdline", tests, NULL, NULL);
