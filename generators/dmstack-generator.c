@@ -29,6 +29,7 @@ struct generator {
 	struct buf state;
 	int place_fd[_UNIT_PLACE_MAX];
 	bool initrd;
+	bool sealed_error;
 	int errors;
 };
 
@@ -76,7 +77,10 @@ static void on_load_error(void *userdata, const struct load_error *error)
 {
 	struct generator *g = userdata;
 
-	state_add(g, error->name, g->cmdline.sealed ? PHASE_SEALED : error->phase, &error->diag);
+	const unsigned phase = g->cmdline.sealed ? PHASE_SEALED : error->phase;
+
+	g->sealed_error |= phase != PHASE_BOOTSTRAP && (g->cmdline.sealed || !error->guess);
+	state_add(g, error->name, phase, &error->diag);
 }
 
 /*
@@ -125,15 +129,12 @@ static bool in_initrd(void)
 	return access("/etc/initrd-release", F_OK) == 0;
 }
 
-/* Who carries root or /usr is attached in the initrd, without being told so layer by layer. */
-static void mark_initrd(struct generator *g)
+static bool any_sealed(const struct generator *g)
 {
-	for (size_t i = 0; i < g->stack.n_layers; i++) {
-		struct layer *layer = g->stack.layers[i];
-
-		if (cmdline_needs_layer(&g->cmdline, layer))
-			layer->common.initrd = true;
-	}
+	for (size_t i = 0; i < g->stack.n_layers; i++)
+		if (g->stack.layers[i]->common.phase != PHASE_BOOTSTRAP)
+			return true;
+	return g->sealed_error;
 }
 
 static int generator_read(struct generator *g)
@@ -148,8 +149,6 @@ static int generator_read(struct generator *g)
 			return r;
 		g->errors += r;
 	}
-	if (g->cmdline.disabled)
-		return 0;
 	const struct load_request request = { .on_error = on_load_error, .userdata = g };
 
 	r = load_stack(&request, &g->stack, NULL);
@@ -163,9 +162,16 @@ static int generator_read(struct generator *g)
 			return r;
 		g->errors += r;
 	}
-	mark_initrd(g);
+	cmdline_mark_initrd(&g->cmdline, &g->stack);
 	r = stack_link(&g->stack);
-	return r < 0 ? log_oom() : 0;
+	if (r < 0)
+		return log_oom();
+	if (g->cmdline.disabled && any_sealed(g)) {
+		log_warning("dmstack=no on the kernel command line does not count: something is "
+			    "sealed");
+		g->cmdline.disabled = false;
+	}
+	return 0;
 }
 
 static int generator_write(struct generator *g)
@@ -177,6 +183,7 @@ static int generator_write(struct generator *g)
 		.root_given = g->cmdline.root,
 		.names = g->cmdline.stacks,
 		.n_names = g->cmdline.n_stacks,
+		.sealed_error = g->sealed_error,
 		.credential_is_encrypted = credential_is_encrypted,
 		.mount_is_configured = mount_is_configured,
 		.on_stack = on_stack,

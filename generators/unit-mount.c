@@ -94,6 +94,7 @@ static void fsck_root_add(struct units *u, const struct mount *m)
 {
 	struct buf *buf =
 		unit_tree_add_file(u->tree, UNIT_PLACE_NORMAL, NULL, "systemd-fsck-root.service");
+	const bool sealed = m->layer->common.phase != PHASE_BOOTSTRAP;
 
 	buf_puts(buf, GENERATED_HEAD "Description=File System Check on the Root Layer\n"
 				     "Documentation=man:systemd-fsck-root.service(8)\n"
@@ -103,12 +104,14 @@ static void fsck_root_add(struct units *u, const struct mount *m)
 	put_mapper_unit(buf, "After=", m->layer->name, ".device");
 	buf_puts(buf, " initrd-root-device.target local-fs-pre.target\n"
 		      "Conflicts=shutdown.target\n"
-		      "Before=shutdown.target\n"
-		      "\n[Service]\n"
+		      "Before=shutdown.target\n");
+	unit_put_sealed(buf, m->layer, false);
+	buf_puts(buf, "\n[Service]\n"
 		      "Type=oneshot\n"
-		      "RemainAfterExit=yes\n"
-		      "TimeoutSec=infinity\n"
-		      "ExecStart=" FSCK_PATH " ");
+		      "RemainAfterExit=yes\n");
+	/* The sealed phase has no wait without an end. */
+	buf_puts(buf, sealed ? "TimeoutSec=1h\n" : "TimeoutSec=infinity\n");
+	buf_puts(buf, "ExecStart=" FSCK_PATH " ");
 	buf_puts(buf, "/dev/mapper/");
 	unit_value_puts(buf, m->layer->name);
 	buf_putc(buf, '\n');
@@ -190,6 +193,7 @@ static void mount_unit_add(struct units *u, const struct mount *m)
 	if (common->netdev)
 		buf_puts(buf, "After=remote-fs-pre.target\n");
 	put_fsck(buf, m);
+	unit_put_sealed(buf, m->layer, false);
 	put_mount_section(buf, m);
 	unit_tree_end_file(u->tree);
 

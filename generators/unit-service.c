@@ -9,31 +9,6 @@
 #include "cleanup.h"
 #include "units-private.h"
 
-static const struct {
-	const char *known; /* what every supported version of systemd understands */
-	const char *exact; /* what newer ones understand; NULL: the same */
-} actions[_FAIL_MAX] = {
-	/* The attach process crashes the kernel itself; this stands behind it. */
-	[FAIL_PANIC] = { "reboot-immediate", NULL },
-	[FAIL_REBOOT] = { "reboot-force", NULL },
-	[FAIL_REBOOT_IMMEDIATE] = { "reboot-immediate", NULL },
-	[FAIL_POWEROFF] = { "poweroff-force", NULL },
-	[FAIL_POWEROFF_IMMEDIATE] = { "poweroff-immediate", NULL },
-	[FAIL_HALT] = { "poweroff-immediate", "halt-force" },
-	[FAIL_HALT_IMMEDIATE] = { "poweroff-immediate", "halt-immediate" },
-	[FAIL_EXIT] = { "exit-force", NULL },
-};
-
-void unit_put_action(struct buf *buf, const char *setting, unsigned fail)
-{
-	/* The plain forms start a target, and lose against emergency.target in an initrd. */
-	const size_t i = fail < _FAIL_MAX ? fail : FAIL_PANIC;
-
-	buf_printf(buf, "%s=%s\n", setting, actions[i].known);
-	if (actions[i].exact)
-		buf_printf(buf, "%s=%s\n", setting, actions[i].exact);
-}
-
 /* The same device in two roles gives one edge. */
 static bool device_came_before(const struct layer *layer, size_t n)
 {
@@ -129,9 +104,9 @@ static void put_key_edges(struct buf *buf, const struct layer *layer)
 	while ((key = layer_keyref(layer, &i))) {
 		if (key->kind == KEYREF_FILE)
 			put_file(buf, key->value);
-		else if (key->kind == KEYREF_TPM2)
-			buf_puts(buf, "After=systemd-tpm2-setup-early.service dev-tpmrm0.device\n");
 	}
+	if (layer_has_key(layer, KEYREF_TPM2))
+		buf_puts(buf, "Requires=" UNSEAL_UNIT "\nAfter=" UNSEAL_UNIT "\n");
 }
 
 static bool keyref_came_before(const struct layer *layer, const struct keyref *key)
@@ -153,7 +128,7 @@ static void put_key_settings(const struct units *u, struct buf *buf, const struc
 	size_t i = 0;
 
 	while ((key = layer_keyref(layer, &i))) {
-		shared |= key->kind == KEYREF_KEYRING;
+		shared |= key->kind == KEYREF_KEYRING || key->kind == KEYREF_TPM2;
 		ask |= key->kind == KEYREF_ASK;
 		if (key->kind != KEYREF_CREDENTIAL || keyref_came_before(layer, key))
 			continue;
@@ -200,8 +175,7 @@ void unit_service_add(struct units *u, const struct layer *layer, bool top)
 	/* What the initrd attached is left for its counterpart at shutdown, as a whole stack. */
 	if (!common->initrd)
 		buf_puts(buf, "Conflicts=umount.target\nBefore=umount.target\n");
-	if (common->phase != PHASE_BOOTSTRAP)
-		unit_put_action(buf, "FailureAction", common->fail);
+	unit_put_sealed(buf, layer, true);
 
 	buf_reset(&u->scratch);
 	put_key_settings(u, &u->scratch, layer);

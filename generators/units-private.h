@@ -13,6 +13,12 @@
 /* What the template has as TimeoutStartSec=. */
 #define LAYER_START_TIMEOUT_USEC (LAYER_START_TIMEOUT_SEC * 1000000ULL)
 
+#define UNSEAL_UNIT "dmstack-unseal.service"
+#define CAP_UNIT    "dmstack-cap.service"
+
+/* How units_compile() uses layer.mark. */
+enum { MARK_NONE, MARK_LAYER, MARK_TOP };
+
 struct units {
 	const struct units_input *in;
 	struct unit_tree *tree;
@@ -40,8 +46,29 @@ void waits_add_units(struct units *u);
 void waits_done(struct units *u);
 /* A wait without end is neither open nor closed, so the sealed phase has none. */
 uint64_t wait_bound(uint64_t usec, const struct layer *sealed);
-/* JobTimeoutSec=, and the action of the sealed layer, if there is one. */
-void put_timeout(struct buf *buf, uint64_t usec, const struct layer *sealed);
+/*
+ * JobTimeoutSec=, and the action of the sealed layer, if there is one. last: nothing comes after
+ * it that acts by itself.
+ */
+void put_timeout(struct buf *buf, uint64_t usec, const struct layer *sealed, bool last);
+/*
+ * FailureAction=, and OnFailure= the unit that ends the machine, if the layer is sealed. acts: the
+ * process of the unit does by itself what systemd may have no word for.
+ */
+void unit_put_sealed(struct buf *buf, const struct layer *layer, bool acts);
+/* True if systemd has a word for just that action, in every version. */
+bool unit_action_is_exact(unsigned fail);
+/*
+ * What all sealed stacks share: the actions of the shipped units. failed: one of the stacks has no
+ * units, and so the end comes at once.
+ */
+void unit_seal_add(struct units *u, unsigned fail, bool failed);
+/* True once it is known that the layer gets a unit. */
+bool unit_layer_is_used(const struct layer *layer);
+/* How long the unit that gets keys from the TPM may take. */
+uint64_t unit_unseal_usec(const struct units *u);
+/* What gets keys from the TPM and closes it, if a layer needs it. */
+void unit_tpm_add(struct units *u);
 /* The mount of the file system on a top layer, if its manifest says where. */
 void unit_mount_add(struct units *u, const struct layer *layer);
 /* -EINVAL, -ENAMETOOLONG: the hint cannot be a unit. */

@@ -140,15 +140,18 @@ static int top_resolve(
  * In the bootstrap phase the services have their own limits and their failure ends the wait. The
  * sealed phase relies on no other unit: the sum of what the layers may take.
  */
-static uint64_t top_timeout(const struct top *top)
+static uint64_t top_timeout(const struct units *u, const struct top *top)
 {
 	uint64_t sum = 0;
+	bool tpm = false;
 
 	if (top->layer->common.phase == PHASE_BOOTSTRAP)
 		return UINT64_MAX;
 	for (size_t i = 0; i < top->n_layers; i++) {
 		const struct layer *layer = top->layers[i];
 		bool physical = false;
+
+		tpm |= layer_has_key(layer, KEYREF_TPM2);
 
 		for (size_t j = 0; j < layer->n_devices; j++)
 			physical |= !layer->devices[j].layer;
@@ -157,7 +160,8 @@ static uint64_t top_timeout(const struct top *top)
 					     wait_bound(layer->common.timeout_usec, layer), &sum)))
 			return UINT64_MAX - 1;
 	}
-	return sum;
+	/* Before the first of them, once. */
+	return tpm && add_overflows(sum, unit_unseal_usec(u), &sum) ? UINT64_MAX - 1 : sum;
 }
 
 /*
@@ -177,7 +181,7 @@ static void top_add_device(struct units *u, const struct top *top)
 	buf_puts(buf, GENERATED_HEAD "Requires=");
 	put_service(buf, top->name);
 	buf_putc(buf, '\n');
-	put_timeout(buf, top_timeout(top), sealed);
+	put_timeout(buf, top_timeout(u, top), sealed, true);
 	unit_tree_end_file(u->tree);
 }
 
@@ -205,7 +209,10 @@ static void tops_add_target(struct units *u, const struct top *tops, size_t n_to
 		unit_tree_end_file(u->tree);
 }
 
-enum { MARK_NONE, MARK_LAYER, MARK_TOP };
+bool unit_layer_is_used(const struct layer *layer)
+{
+	return layer->mark != MARK_NONE;
+}
 
 /* A sleep that did not begin with the keys gone would be worse than none, so it is required. */
 static void sleep_add(struct units *u)
@@ -260,6 +267,7 @@ static int tops_add_units(struct units *u, const struct top *tops, size_t n_tops
 	tops_add_target(u, tops, n_tops, true);
 	if (!u->in->initrd)
 		sleep_add(u);
+	unit_tpm_add(u);
 	waits_add_units(u);
 	return buf_error(&u->tree->text);
 }
@@ -270,6 +278,14 @@ static bool top_is_wanted(const struct units_input *in, const struct layer *laye
 	return !in->initrd || layer->common.initrd;
 }
 
+static bool is_named(const struct units_input *in, const char *name)
+{
+	for (size_t i = 0; i < in->n_names; i++)
+		if (streq(in->names[i], name))
+			return true;
+	return false;
+}
+
 static bool name_came_before(const struct units_input *in, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -278,10 +294,16 @@ static bool name_came_before(const struct units_input *in, size_t n)
 	return false;
 }
 
+/* An allow-list is for stacks that are not sealed: it must not take one out. */
+static bool top_is_listed(const struct units_input *in, const struct layer *layer)
+{
+	return in->n_names == 0 || layer->common.phase != PHASE_BOOTSTRAP;
+}
+
 static int tops_find(const struct units_input *in, struct top **ret, size_t *ret_n)
 {
 	const struct stack *stack = in->stack;
-	const size_t space = in->n_names > 0 ? in->n_names : stack->n_layers;
+	const size_t space = in->n_names + stack->n_layers;
 	struct top *tops = calloc(space + 1, sizeof(tops[0]));
 	size_t n = 0;
 
@@ -293,11 +315,12 @@ static int tops_find(const struct units_input *in, struct top **ret, size_t *ret
 		if ((!layer || top_is_wanted(in, layer)) && !name_came_before(in, i))
 			tops[n++] = (struct top){ .name = in->names[i], .layer = layer };
 	}
-	for (size_t i = 0; in->n_names == 0 && i < stack->n_layers; i++) {
+	for (size_t i = 0; i < stack->n_layers; i++) {
 		struct layer *layer = stack->layers[i];
 
 		/* Those that others stand on are reported, too: a cycle has no top. */
-		if ((layer->n_users == 0 || layer->broken) && top_is_wanted(in, layer))
+		if ((layer->n_users == 0 || layer->broken) && top_is_wanted(in, layer) &&
+			top_is_listed(in, layer) && !is_named(in, layer->name))
 			tops[n++] = (struct top){ .name = layer->name, .layer = layer };
 	}
 	*ret = tops;
@@ -314,11 +337,28 @@ static void units_done(struct units *u, struct top *tops, size_t n_tops)
 	buf_done(&u->scratch);
 }
 
+static void tops_add_seal(struct units *u, bool failed)
+{
+	const struct stack *stack = u->in->stack;
+
+	for (size_t i = 0; i < stack->n_layers; i++) {
+		const struct layer_common *common = &stack->layers[i]->common;
+
+		if (common->phase == PHASE_BOOTSTRAP)
+			continue;
+		unit_seal_add(u, common->fail, failed);
+		return;
+	}
+	if (u->in->sealed_error)
+		unit_seal_add(u, FAIL_PANIC, failed);
+}
+
 int units_compile(const struct units_input *in, struct unit_tree *tree)
 {
 	struct units u = { .in = in, .tree = tree };
 	struct top *tops = NULL;
 	size_t n_tops = 0;
+	bool sealed_failed = in->sealed_error;
 	int failed = 0;
 	int r = tops_find(in, &tops, &n_tops);
 
@@ -333,11 +373,15 @@ int units_compile(const struct units_input *in, struct unit_tree *tree)
 		failed += r < 0;
 		r = 0;
 		/* What names nothing may stand for anything, so it counts as sealed. */
-		in->on_stack(top->name, top->layer ? top->layer->common.phase : PHASE_SEALED,
-			top->whole ? NULL : &diag, in->userdata);
+		const unsigned phase = top->layer ? top->layer->common.phase : PHASE_SEALED;
+
+		sealed_failed |= !top->whole && phase != PHASE_BOOTSTRAP;
+		in->on_stack(top->name, phase, top->whole ? NULL : &diag, in->userdata);
 	}
 	if (r >= 0)
 		r = tops_add_units(&u, tops, n_tops);
+	if (r >= 0)
+		tops_add_seal(&u, sealed_failed);
 	units_done(&u, tops, n_tops);
 	return r < 0 ? r : failed;
 }

@@ -13,8 +13,9 @@ struct units_input {
 	const struct stack *stack; /* linked */
 	bool initrd;		   /* only what is flagged for the initrd comes up there */
 	bool root_given;	   /* root= is on the kernel command line: no sysroot.mount */
-	char *const *names;	   /* dmstack.stack=: only these and what carries them */
+	char *const *names;	   /* dmstack.stack=: these, what carries them, and sealed ones */
 	size_t n_names;		   /* 0: every layer that carries no other */
+	bool sealed_error;	   /* something sealed could not even be read */
 	/* True if the credential is stored encrypted; NULL: none is. */
 	bool (*credential_is_encrypted)(const char *name, void *userdata);
 	/* True if fstab(5) has a line for the mount point, which then counts; NULL: it has none. */

@@ -4,21 +4,27 @@
  * that is needed there, with the end of the boot if the sealed phase says so.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "cmdline.h"
 #include "config.h"
+#include "fail-closed.h"
+#include "guard.h"
 #include "machine.h"
 #include "memory.h"
 #include "run.h"
 #include "verbs.h"
 
 struct attach_opts {
+	bool enforce;
 	bool initrd;
 };
 
 static const struct option_def options[] = {
+	{ "enforce", 0, OPTION_FLAG, offsetof(struct attach_opts, enforce), NULL,
+		"for units: in the sealed phase end the machine on failure, as fail= says" },
 	{ "initrd", 0, OPTION_FLAG, offsetof(struct attach_opts, initrd), NULL,
 		"every stack that an initrd has to attach" },
 };
@@ -32,18 +38,42 @@ static int attach_layer(const struct stack *stack, struct layer *layer, struct d
 	return r < 0 ? r : run_plan(&plan, diag);
 }
 
-static int attach_one(const char *name, struct diag *diag)
+static int attach_named(
+	const char *name, bool enforce, struct fail_policy *policy, struct diag *diag)
 {
+	const struct config_request config = { .level = LOG_LEVEL_WARNING };
+	_cleanup_(config_report_done) struct config_report report = {};
 	_cleanup_(stack_done) struct stack stack = {};
 	struct layer *layer;
-	size_t errors;
 	int r;
 
-	r = config_load(NULL, LOG_LEVEL_WARNING, &stack, &errors);
+	r = config_load_report(&config, &stack, &report);
 	if (r < 0)
 		return r;
+	fail_policy_get(&stack, report.sealed, policy);
 	r = config_find(&stack, name, &layer, diag);
-	return r < 0 ? r : attach_layer(&stack, layer, diag);
+	if (r < 0)
+		return r;
+	fail_policy_of_layer(layer, policy);
+	if (enforce && policy->sealed) {
+		r = guard_machine(diag);
+		if (r < 0)
+			return r;
+	}
+	return attach_layer(&stack, layer, diag);
+}
+
+static int attach_one(const char *name, bool enforce, struct diag *diag)
+{
+	/* Until it is known what the configuration says. */
+	struct fail_policy policy = { .sealed = true, .action = FAIL_PANIC };
+	int r = attach_named(name, enforce, &policy, diag);
+
+	/* Somebody stops the unit, and its FailureAction= says what follows. */
+	if (r >= 0 || r == -EINTR || r == -ECANCELED || !enforce || !policy.sealed)
+		return r;
+	(void)diag_at(diag, r, "%s", name);
+	fail_closed(&policy, diag);
 }
 
 /* The tops of what the initrd needs: layers that carry another such one come with that. */
@@ -83,9 +113,12 @@ static void print_mount(const struct layer *layer)
 /* The other layers of a stack were given the phase of its top, or a stricter one. */
 static void layer_failed(const struct layer *layer, int r, const struct diag *why)
 {
+	struct fail_policy policy;
+
 	(void)log_diag(r, why);
-	if (layer->common.phase == PHASE_SEALED)
-		machine_end((enum fail_action)layer->common.fail);
+	fail_policy_of_layer(layer, &policy);
+	if (policy.sealed)
+		fail_closed(&policy, why);
 }
 
 static int attach_initrd(struct diag *diag)
@@ -94,19 +127,24 @@ static int attach_initrd(struct diag *diag)
 	_cleanup_(cmdline_done) struct cmdline cmdline = {};
 	_cleanup_(stack_done) struct stack stack = {};
 	const struct config_request config = { .level = LOG_LEVEL_ERR, .initrd = true };
+	struct fail_policy policy;
 	int r, failed = 0;
 
 	if (!machine_is_in_initrd())
 		return usage_error(diag, "attach --initrd is for an initrd");
 	/* Wrong words are reported when they are applied. */
 	r = cmdline_read(true, &cmdline, NULL);
-	if (r >= 0 && cmdline.disabled)
-		return EXIT_DONE;
+	const bool disabled = r >= 0 && cmdline.disabled;
+
 	r = config_load_report(&config, &stack, &report);
 	if ((r < 0 || report.n_errors > 0) && (cmdline.sealed || report.sealed))
 		machine_end(FAIL_PANIC);
 	if (r < 0)
 		return r;
+	/* The command line cannot take out what is sealed. */
+	fail_policy_get(&stack, report.sealed, &policy);
+	if (disabled && !policy.sealed)
+		return EXIT_DONE;
 	for (size_t i = 0; i < stack.n_layers; i++) {
 		_cleanup_(diag_done) struct diag why = {};
 		struct layer *layer = stack.layers[i];
@@ -132,7 +170,7 @@ static int attach_run(const void *opts, const char *const *args, struct diag *di
 		return usage_error(diag, "attach wants either the name of a layer or --initrd");
 	/* libdevmapper keeps a copy of the table, which may have a key in it, until it wipes it. */
 	memory_lock();
-	return o->initrd ? attach_initrd(diag) : attach_one(args[0], diag);
+	return o->initrd ? attach_initrd(diag) : attach_one(args[0], o->enforce, diag);
 }
 
 const struct verb verb_attach = {

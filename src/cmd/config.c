@@ -38,7 +38,7 @@ static void on_load_error(void *userdata, const struct load_error *error)
 {
 	struct report *report = userdata;
 
-	report->sealed = report->sealed || error->phase == PHASE_SEALED;
+	report->sealed = report->sealed || (error->phase == PHASE_SEALED && !error->guess);
 	report_diag(report, &error->diag);
 }
 
@@ -49,8 +49,7 @@ static int judge_file(void *userdata, const struct load_text *text, struct diag 
 	return manifest_judge(&report->judge, text, diag);
 }
 
-/* As systemd tells its generators and as its tools find out. */
-static bool in_initrd(void)
+bool config_in_initrd(void)
 {
 	const char *env = getenv("SYSTEMD_IN_INITRD");
 	bool answer;
@@ -87,6 +86,10 @@ static int apply_cmdline(struct stack *stack, bool initrd, struct report *report
 	r = cmdline_apply(&cmdline, stack, &diag);
 	if (r > 0)
 		report_diag(report, &diag);
+	if (initrd)
+		cmdline_mark_initrd(&cmdline, stack);
+	/* What could not be read is then sealed, too. */
+	report->sealed = report->sealed || (cmdline.sealed && report->n > 0);
 	return r < 0 ? r : 0;
 }
 
@@ -130,7 +133,8 @@ int config_load_report(
 	_cleanup_(stack_done) struct stack stack = { .demands_trust = true };
 	_cleanup_(report_done) struct report report = {
 		.level = config->level,
-		.judge.in_initrd = config->initrd || (root ? tree_is_initrd(root) : in_initrd()),
+		.judge.in_initrd =
+			config->initrd || (root ? tree_is_initrd(root) : config_in_initrd()),
 	};
 	const struct load_request request = {
 		.root = root,
@@ -144,7 +148,7 @@ int config_load_report(
 	if (r < 0)
 		return r;
 	if (!root) {
-		r = apply_cmdline(&stack, config->initrd || in_initrd(), &report);
+		r = apply_cmdline(&stack, config->initrd || config_in_initrd(), &report);
 		if (r < 0)
 			return r;
 	}

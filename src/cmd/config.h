@@ -33,6 +33,8 @@ void config_report_done(struct config_report *report);
 int config_load_report(const struct config_request *config, struct stack *ret,
 	struct config_report *ret_report) _must_check_;
 
+/* As systemd tells its generators, and as its tools find out. */
+bool config_in_initrd(void);
 /* The layer of that name, or -ENOENT and a diag. It may be broken. */
 int config_find(const struct stack *stack, const char *name, struct layer **ret,
 	struct diag *diag) _must_check_;

@@ -27,6 +27,8 @@ static const struct verb *const verbs[] = {
 	&verb_reset,
 	&verb_tpm_status,
 #endif
+	&verb_gate,
+	&verb_fail,
 };
 
 static const struct program program = {

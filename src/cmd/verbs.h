@@ -25,3 +25,5 @@ extern const struct verb verb_reseal;
 extern const struct verb verb_recover;
 extern const struct verb verb_reset;
 extern const struct verb verb_tpm_status;
+extern const struct verb verb_gate;
+extern const struct verb verb_fail;

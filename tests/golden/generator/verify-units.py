@@ -18,7 +18,17 @@ import tempfile
 import generator_case
 
 WANTS = (("dmstack.target", "sysinit.target"), ("remote-dmstack.target", "multi-user.target"))
+SHELLS = ("emergency.service", "rescue.service", "debug-shell.service")
 UNKNOWN_TO_252 = ("halt-force", "halt-immediate")
+
+
+def install_service(path, target):
+    with open(target, "w", encoding="utf-8") as out:
+        for line in pathlib.Path(path).read_text().splitlines(keepends=True):
+            if line.startswith(("ExecStart", "ExecStop")):
+                key, value = line.split("=", 1)
+                line = f"{key}=:/bin/true {value.split(' ', 1)[1]}"
+            out.write(line)
 
 
 def install(folder, template, units):
@@ -26,24 +36,27 @@ def install(folder, template, units):
     shipped = folder / "shipped"
     shipped.mkdir()
     for unit in units:
-        shutil.copy(unit, shipped)
+        if unit.endswith(".conf"):
+            for shell in SHELLS:
+                (shipped / f"{shell}.d").mkdir()
+                install_service(unit, shipped / f"{shell}.d" / pathlib.Path(unit).name)
+        elif unit.endswith(".service"):
+            install_service(unit, shipped / pathlib.Path(unit).name)
+        else:
+            shutil.copy(unit, shipped)
     for unit, target in WANTS:
         wants = shipped / f"{target}.wants"
         wants.mkdir()
         (wants / unit).symlink_to(f"../{unit}")
-    lines = pathlib.Path(template).read_text().splitlines(keepends=True)
-    with open(shipped / "dmstack@.service", "w", encoding="utf-8") as out:
-        for line in lines:
-            if line.startswith(("ExecStart=", "ExecStop=")):
-                key, value = line.split("=", 1)
-                line = f"{key}=:/bin/true {value.split(' ', 1)[1]}"
-            out.write(line)
+    install_service(template, shipped / "dmstack@.service")
     return shipped
 
 
 def names(places):
     """What can be verified: instances of the template, mounts, and the targets they hang on."""
-    found = {"dmstack.target", "remote-dmstack.target", "multi-user.target"}
+    found = {"dmstack.target", "remote-dmstack.target", "multi-user.target",
+             "dmstack-fail.service", "dmstack-gate.service", "dmstack-unseal.service",
+             "dmstack-cap.service", *SHELLS}
     for place in places:
         for path in place.rglob("*"):
             name = path.name.removesuffix(".d")
