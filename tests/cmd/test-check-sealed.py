@@ -12,7 +12,8 @@ import tempfile
 
 PROGRAM, GENERATOR, TEMPLATE, GATE, FAIL, DROPIN = sys.argv[1:]
 SHELLS = ("emergency", "rescue", "debug-shell")
-CONF = "tags integrity PARTLABEL=root file:/k integrity-algorithm=hmac-sha256,x-initrd.attach\n" \
+CONF = "tags integrity PARTLABEL=root file:/k integrity-algorithm=hmac-sha256," \
+       "journal-integrity=hmac-sha256,journal-integrity-key=file:/k,x-initrd.attach\n" \
        "root crypt tags file:/k cipher=aes-xts-plain64,sealed,fail=reboot,x-initrd.attach\n"
 UNITS = "usr/lib/systemd/system"
 GENERATED = "run/systemd/generator"

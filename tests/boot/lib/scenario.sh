@@ -30,6 +30,7 @@ scenario_defaults() {
 	ALLOW='^$'
 	EXPECT_EMERGENCY=no
 	GUEST_POWEROFF=yes
+	ROWS=()
 	vm_memory=768
 	vm_extra=()
 }
@@ -275,7 +276,11 @@ scenario_run() {
 	else
 		prepare_default || return 1
 	fi
-	scenario_boots || return 1
+	if [ ${#ROWS[@]} -gt 0 ]; then
+		rows_boot || return 1
+	else
+		scenario_boots || return 1
+	fi
 	if declare -F after >/dev/null; then
 		after || return 1
 	fi

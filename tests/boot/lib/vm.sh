@@ -44,9 +44,31 @@ vm_panicked_early() {
 	grep -aq 'Kernel panic\|BUG: \|Oops' "$1" && ! grep -aq 'Run /init as init process' "$1"
 }
 
+# vm_run DIR TIMEOUT ARGUMENT...: QEMU with these arguments until it ends, or until the console says
+# vm_end (a pattern, may be empty): a halted machine does not end by itself.
+vm_run() {
+	local dir=$1 timeout=$2 pid rc=0
+	shift 2
+	rm -f "$dir"/{console,report,journal}.log
+	timeout --foreground -k 5 "$timeout" qemu-system-x86_64 "$@" </dev/null >"$dir/qemu.log" 2>&1 &
+	pid=$!
+	while [ -n "${vm_end-}" ] && kill -0 $pid 2>/dev/null; do
+		if grep -aqE "$vm_end" "$dir/console.log" 2>/dev/null; then
+			# What comes right behind it is of interest, too.
+			sleep 1
+			kill $pid
+			wait $pid
+			return 0
+		fi
+		sleep 0.2
+	done
+	wait $pid || rc=$?
+	return $rc
+}
+
 # vm_boot DIR INITRD CMDLINE TIMEOUT DISK...: boots once, waits for the end. DIR receives
 # console.log, report.log and journal.log. Returns 124 after a timeout.
-# Reads vm_memory, vm_extra (array) and vm_tpm (yes or no). The plain CPU is on purpose: emulated
+# Reads vm_memory, vm_extra (array), vm_end and vm_tpm (yes or no). The plain CPU is on purpose: emulated
 # AES and AVX instructions are three times slower than the kernel's C code on it.
 vm_boot() {
 	local dir=$1 initrd=$2 cmdline=$3 timeout=$4 try rc
@@ -71,8 +93,7 @@ vm_boot() {
 			)
 		fi
 		rc=0
-		timeout --foreground -k 5 "$timeout" qemu-system-x86_64 "${vm_arguments[@]}" \
-			"${vm_extra[@]}" </dev/null >"$dir/qemu.log" 2>&1 || rc=$?
+		vm_run "$dir" "$timeout" "${vm_arguments[@]}" "${vm_extra[@]}" || rc=$?
 		[ "${vm_tpm:-no}" = no ] || vm_tpm_stop "$dir/tpm"
 		[ "$try" -lt $vm_panics_allowed ] || break
 		vm_panicked_early "$dir/console.log" || break

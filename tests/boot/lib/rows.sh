@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC2034,SC2154
+# Many short boots of one scenario: the same machine with one thing wrong each time, and how it has
+# to end. A scenario of this kind sets ROWS and defines a function row_NAME for each (with "_" for
+# "-"), which changes copies of disks and initrd and sets
+#	END       panic, reboot, poweroff, halt or shell
+#	SAYS      a pattern that one of the lines of the machine has to fit
+#	CMDLINE   more words of the kernel command line
+
+declare -A rows_end_lines=(
+	[panic]='Kernel panic - not syncing: sysrq triggered crash'
+	[reboot]='reboot: Restarting system'
+	[poweroff]='reboot: Power down'
+	[halt]='reboot: System halted'
+	[shell]='DMSTACK-TEST: a shell was opened'
+)
+
+# Every road to a shell ends in a line on the console.
+rows_mark_shells() {
+	local units=$work/initrd/usr/lib/systemd/system unit
+	mkdir -p "$units"
+	cat >"$work/initrd/usr/lib/systemd/systemd-sulogin-shell" <<-END
+		#!/bin/bash
+		echo "${rows_end_lines[shell]}" >/dev/console
+		sleep 2
+		echo b >/proc/sysrq-trigger
+	END
+	chmod 755 "$work/initrd/usr/lib/systemd/systemd-sulogin-shell"
+	for unit in debug-shell dracut-emergency; do
+		printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s test\n' \
+			/usr/lib/systemd/systemd-sulogin-shell >"$units/$unit.service"
+	done
+}
+
+# rows_stack NAME ARGUMENT...: a small root that is enough for an initrd to mount, as a sealed stack.
+rows_stack() {
+	local name=$1 tree=$work/small-root
+	shift
+	if [ ! -f "$work/small.squashfs" ]; then
+		mkdir -p "$tree"/{etc,proc,sys,dev,run,tmp,usr/lib/systemd}
+		cp "$boot_cache/slim/usr/lib/os-release" "$tree/etc/"
+		head -c 1M /dev/urandom >"$tree/random"
+		mksquashfs "$tree" "$work/small.squashfs" -quiet -no-progress -noappend -comp lz4 \
+			-all-time 0 -mkfs-time 0 >/dev/null || return 1
+	fi
+	stack_create "$work/small.squashfs" "$name" --mount / --phase sealed "$@"
+}
+
+# row_disk SERIAL: the file of this row that is the disk.
+row_disk() {
+	local disk
+	for disk in "${DISKS[@]}"; do
+		[ "${disk#*:}" != "$1" ] || echo "${disk%%:*}"
+	done
+}
+
+# row_without SERIAL: the disk is not there, and nobody waits long for it.
+row_without() {
+	local disk left=()
+	row_impatient
+	for disk in "${DISKS[@]}"; do [ "${disk#*:}" = "$1" ] || left+=("$disk"); done
+	DISKS=("${left[@]}")
+}
+
+row_impatient() {
+	edit_manifest 'for layer in m["layers"]: layer["timeout"] = "3s"'
+}
+
+# edit_manifest EXPRESSION: changes the manifest of the initrd as Python sees it, "m".
+edit_manifest() {
+	python3 -c 'import json, sys
+path = sys.argv[1]
+m = json.load(open(path))
+exec(sys.argv[2])
+json.dump(m, open(path, "w"))' "$manifest_place/$NAME.json" "$1"
+}
+
+row_judge() {
+	local row=$1 other bad=0
+	if ! grep -aqF "${rows_end_lines[$END]}" "$work/console.log"; then
+		fail "$row: it did not end in $END"
+		bad=1
+	fi
+	for other in "${!rows_end_lines[@]}"; do
+		[ "$other" != "$END" ] && [ "$other" != reboot ] || continue
+		if grep -aqF "${rows_end_lines[$other]}" "$work/console.log"; then
+			fail "$row: $other"
+			bad=1
+		fi
+	done
+	if [ -n "$SAYS" ] && ! grep -aqE "$SAYS" "$work/console.log" "$work/journal.log"; then
+		fail "$row: no line says $SAYS"
+		bad=1
+	fi
+	if grep -aq 'Switching root' "$work/journal.log" "$work/console.log"; then
+		fail "$row: the root was switched to"
+		bad=1
+	fi
+	[ $bad -eq 0 ] || {
+		tail -n 25 "$work/console.log" | tr -d '\r' | sed 's/^/#   console: /'
+		tail -n 15 "$work/journal.log" | tr -d '\r' | sed 's/^/#   journal: /'
+	} >>"$work/verdict"
+	return $bad
+}
+
+row_boot() {
+	local row=$1 disk rc=0
+	rm -rf "$work/initrd" "$work/row"
+	cp -a "$work/initrd.rows" "$work/initrd"
+	mkdir -p "$work/row"
+	DISKS=()
+	for disk in "${rows_disks[@]}"; do
+		cp --sparse=always "${disk%%:*}" "$work/row/" || return 1
+		DISKS+=("$work/row/$(basename "${disk%%:*}"):${disk#*:}")
+	done
+	CMDLINE=$rows_cmdline END=panic SAYS=
+	"row_${row//-/_}" || fail "$row could not be prepared" || return 1
+	images_cpio "$work/initrd" "$work/scenario.cpio"
+	cat "$boot_cache/base.cpio" "$boot_work/dmstack.cpio" "$work/scenario.cpio" >"$work/initrd.cpio"
+	local vm_end=${rows_end_lines[halt]}
+	vm_boot "$work" "$work/initrd.cpio" "$(scenario_cmdline)" "$TIMEOUT" "${DISKS[@]}" || rc=$?
+	{
+		echo "=== $row"
+		cat "$work/console.log" "$work/journal.log"
+	} >>"$work/rows.log"
+	row_judge "$row" || return 1
+	[ $rc -eq 0 ] || fail "$row: qemu ended with $rc: $(tail -n 2 "$work/qemu.log")"
+}
+
+# rows_boot: each row in turn; all of them, so that one run tells everything.
+rows_boot() {
+	local row bad=0 start rows_disks=("${DISKS[@]}") rows_cmdline=$CMDLINE
+	rows_mark_shells
+	mv "$work/initrd" "$work/initrd.rows"
+	for row in "${ROWS[@]}"; do
+		[ -z "${DMSTACK_BOOT_ROWS-}" ] || [[ " $DMSTACK_BOOT_ROWS " = *" $row "* ]] || continue
+		start=$SECONDS
+		if row_boot "$row"; then
+			echo "# $row: $END ($((SECONDS - start)) s)"
+		else
+			bad=1
+		fi
+	done
+	return $bad
+}

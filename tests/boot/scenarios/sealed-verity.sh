@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC2034,SC2054,SC2153,SC2154
+TITLE="fail=reboot: a sealed root whose tree, disks, manifest or file system are not right"
+TIMEOUT=300
+ROWS=(tree superblock swapped manifest filesystem unreadable)
+
+prepare() {
+	rows_stack root --fail reboot --layer verity
+}
+
+# The second block of the tree is below the root; the first has the superblock.
+row_tree() {
+	END=reboot SAYS='verity: .*(metadata|hash) block .* is corrupted'
+	python3 "$boot_dir/lib/flip.py" byte "$(row_disk root-hash)" 4100
+}
+
+row_superblock() {
+	END=reboot SAYS='sealed: root: .*; reboot follows'
+	python3 "$boot_dir/lib/flip.py" byte "$(row_disk root-hash)" 32
+}
+
+row_swapped() {
+	local data hash
+	END=reboot SAYS='sealed: root: .*; reboot follows'
+	data=$(row_disk root) hash=$(row_disk root-hash)
+	DISKS=("$hash:root" "$data:root-hash")
+}
+
+row_manifest() {
+	END=reboot SAYS='verity: .* is corrupted'
+	edit_manifest 'h = m["layers"][-1]["root-hash"]
+m["layers"][-1]["root-hash"] = ("1" if h[0] == "0" else "0") + h[1:]'
+}
+
+# A manifest that cannot be read is sealed, and with it the machine; nobody can say its action.
+row_unreadable() {
+	END=panic SAYS='sealed: .*; panic follows'
+	echo '{"dmstack": 1, "phase": "saeled"' >"$manifest_place/root.json"
+}
+
+# All layers are right, and what is in them is no file system.
+row_filesystem() {
+	END=reboot SAYS='sealed: a unit failed|Rebooting: |sysroot.mount: Failed with result'
+	head -c 1M /dev/urandom >"$work/noise"
+	DISKS=()
+	rm -rf "$work/root"
+	stack_create "$work/noise" root --mount /:squashfs --phase sealed --fail reboot --layer verity
+}
