@@ -371,7 +371,8 @@ static int add_programs(struct collector *c, struct diag *diag)
 static int collector_load(struct collector *c, struct diag *diag)
 {
 	const struct config_request config = {
-		.root = c->request->root,
+		/* A tree even here: in the one that is made of it, every file is the initrd's. */
+		.root = c->request->root ?: "/",
 		.level = LOG_LEVEL_WARNING,
 		.initrd = true,
 	};

@@ -262,9 +262,9 @@ def names_with_line_breaks(folder):
         "/etc/dmstack/keys.d/a\nbinary x.pem"]
 
 
-def manifest(name, where):
+def manifest(name, where, phase="bootstrap"):
     return json.dumps({
-        "dmstack": 1, "name": name, "generation": 0, "phase": "bootstrap", "fail": "panic",
+        "dmstack": 1, "name": name, "generation": 0, "phase": phase, "fail": "panic",
         "layers": [{"name": name, "type": "crypt", "devices": {"data": f"PARTLABEL={name}"},
                     "key": f"credential:{name}", "device-size": 67108864,
                     "cipher": "aes-xts-plain64", "size": 512, "sector-size": 4096}],
@@ -289,6 +289,14 @@ def manifests(folder):
     assert "/usr/sbin/fsck.ext4" in got["binary"]
     assert "/usr/lib/systemd/systemd-fsck" in got["systemd"]
     assert "config" not in got and "key" not in got
+
+
+@test
+def sealed_manifest(folder):
+    """what the sealed phase believes because it is in the initrd can get there"""
+    tree(folder, None)
+    put(folder, "/usr/lib/dmstack.d/root.json", manifest("root", "/", "sealed"))
+    assert closure(folder)["stack"] == ["root"]
 
 
 @test
