@@ -6,7 +6,8 @@
 tree_suite=trixie
 tree_packages=(
 	systemd systemd-sysv udev kmod dmsetup util-linux mount e2fsprogs
-	libjson-c5 libssl3t64 libxxhash0 libisal2 libcryptsetup12 libfdisk1
+	libjson-c5 libssl3t64 libxxhash0 libisal2 libfdisk1
+	cryptsetup-bin systemd-cryptsetup
 	libtss2-esys-3.0.2-0t64 libtss2-mu-4.0.1-0t64 libtss2-rc0t64 libtss2-tcti-device0t64
 	linux-image-cloud-amd64 tiny-initramfs
 )
