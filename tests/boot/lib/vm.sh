@@ -41,7 +41,8 @@ vm_disk_arguments() {
 # vm_panicked_early LOG: the kernel gave up before it started init. Emulated machines do so now
 # and then, with code that has nothing to do with us; anything later is a result.
 vm_panicked_early() {
-	grep -aq 'Kernel panic\|BUG: \|Oops' "$1" && ! grep -aq 'Run /init as init process' "$1"
+	grep -aq 'Kernel panic\|BUG: \|Oops' "$1" &&
+		! grep -aq 'Run /init as init process\|sysrq triggered crash' "$1"
 }
 
 # vm_run DIR TIMEOUT ARGUMENT...: QEMU with these arguments until it ends, or until the console says

@@ -8,9 +8,10 @@ prepare() {
 	local keys
 	key_make root 64
 	key_make tags 32
-	mapfile -t keys < <(key_arguments root tags)
+	key_make journal 32
+	mapfile -t keys < <(key_arguments root tags journal)
 	rows_stack root --fail panic "${keys[@]}" \
-		--layer "integrity,name=tags,integrity-algorithm=hmac-sha256,sector-size=4096,key=file:$key_dir/tags,journal-integrity=hmac-sha256,journal-integrity-key=file:$key_dir/tags" \
+		--layer "integrity,name=tags,integrity-algorithm=hmac-sha256,sector-size=4096,key=file:$key_dir/tags,journal-integrity=hmac-sha256,journal-integrity-key=file:$key_dir/journal" \
 		--layer "crypt,key=file:$key_dir/root,sector-size=4096"
 }
 
@@ -32,13 +33,13 @@ row_foreign() {
 	local disk
 	disk=$(row_disk root)
 	head -c "$(stat -c %s "$disk")" /dev/urandom >"$disk.new" && mv "$disk.new" "$disk"
-	SAYS='sealed: root: tags: .*superblock.*; panic follows'
+	SAYS='sealed: tags: .*superblock.*; panic follows'
 }
 
 # The kernel would format it.
 row_zeroed() {
 	dd if=/dev/zero of="$(row_disk root)" bs=1M count=1 conv=notrunc status=none
-	SAYS='sealed: root: tags: .*would format the device.*; panic follows'
+	SAYS='sealed: tags: .*would format the device.*; panic follows'
 }
 
 # set_flag BIT: in byte 24 of the superblock.
@@ -52,17 +53,17 @@ set_flag() {
 
 row_recalculating() {
 	set_flag 2
-	SAYS='sealed: root: tags: .*accept any data.*; panic follows'
+	SAYS='sealed: tags: .*accept any data.*; panic follows'
 }
 
 row_dirty() {
 	set_flag 4
-	SAYS='sealed: root: tags: .*dirty bitmap.*; panic follows'
+	SAYS='sealed: tags: .*dirty bitmap.*; panic follows'
 }
 
 row_grown() {
 	truncate -s +4096 "$(row_disk root)"
-	SAYS='sealed: root: tags: .*exactly the size.*; panic follows'
+	SAYS='sealed: tags: .*exactly the size.*; panic follows'
 }
 
 # damaged_place FIELD: flips a bit where the superblock of the file system is, so that the mount

@@ -9,9 +9,10 @@ prepare() {
 	local keys
 	key_make root 64
 	key_make tags 32
-	mapfile -t keys < <(key_arguments root tags)
+	key_make journal 32
+	mapfile -t keys < <(key_arguments root tags journal)
 	stack_create "$boot_work/root.squashfs" root --mount / --phase sealed "${keys[@]}" \
-		--layer "integrity,name=tags,integrity-algorithm=hmac-sha256,sector-size=4096,key=file:$key_dir/tags,journal-integrity=hmac-sha256,journal-integrity-key=file:$key_dir/tags" \
+		--layer "integrity,name=tags,integrity-algorithm=hmac-sha256,sector-size=4096,key=file:$key_dir/tags,journal-integrity=hmac-sha256,journal-integrity-key=file:$key_dir/journal" \
 		--layer "crypt,key=file:$key_dir/root,sector-size=4096"
 }
 

@@ -46,11 +46,11 @@ row_gate_masked() {
 	CMDLINE+=" rd.systemd.mask=dmstack-gate.service"
 }
 
-# Then the shell's own unit has to refuse.
+# With the watchdogs off, too, only the shell's own unit is left to refuse.
 row_fail_masked() {
-	END=poweroff SAYS='Failed to enqueue OnFailure=|sealed: a unit failed'
+	END=poweroff SAYS='sealed: a unit failed, or a shell was asked for; poweroff follows'
 	row_without root
-	CMDLINE+=" systemd.mask=dmstack-fail.service"
+	CMDLINE+=" systemd.mask=dmstack-fail.service systemd.service_watchdogs=no"
 }
 
 row_watchdogs() {
@@ -92,9 +92,9 @@ row_break_shell() {
 	early_service "/usr/bin/systemctl --no-block start dracut-emergency.service"
 }
 
-# Only systemd is left to act.
+# Only systemd is left to act, and leaves no time for a message.
 row_killed() {
-	END=poweroff SAYS='dmstack@root.service: .*(status=9/KILL|signal)'
+	END=poweroff
 	mkdir -p "$work/initrd/etc/systemd/system/dmstack@root.service.d"
 	# shellcheck disable=SC2016
 	printf '[Service]\nExecStart=\nExecStart=:/bin/sh -c "kill -KILL $$$$"\n' \
@@ -109,7 +109,8 @@ row_other_root() {
 	CMDLINE+=" root=/dev/disk/by-id/virtio-other rootfstype=squashfs"
 }
 
+# Generators take such variables from the manager, units of ours do not.
 row_environment() {
-	END=poweroff SAYS='sealed: .*systemd.setenv=DMSTACK_CONF=.*; poweroff follows'
+	END=poweroff SAYS='sealed: .*; poweroff follows'
 	CMDLINE+=" systemd.setenv=DMSTACK_CONF=/dev/null systemd.setenv=DMSTACK_MANIFEST_PATH=/none"
 }
