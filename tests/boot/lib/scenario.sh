@@ -33,6 +33,8 @@ scenario_defaults() {
 	ROWS=()
 	vm_memory=768
 	vm_extra=()
+	vm_kernel=
+	INITRD=
 }
 
 fail() {
@@ -183,6 +185,15 @@ scenario_initrd() {
 	printf '[Service]\nExecStartPre=/bin/cp -a /dmstack-test/run/. /run/\n' \
 		>"$work/initrd/usr/lib/systemd/system/emergency.service.d/carry.conf"
 	images_cpio "$work/initrd" "$work/scenario.cpio"
+	if [ -n "$INITRD" ]; then
+		# One that another tool made; what carries the scenario into the root is put behind it.
+		images_cpio "$boot_dir/guest/initrd" "$work/carry.cpio"
+		images_cpio "$boot_dir/guest/initramfs" "$work/carry-2.cpio"
+		cp "$INITRD" "$work/initrd.cpio"
+		truncate -s %512 "$work/initrd.cpio"
+		cat "$work/carry.cpio" "$work/carry-2.cpio" "$work/scenario.cpio" >>"$work/initrd.cpio"
+		return
+	fi
 	cat "$boot_cache/base.cpio" "$boot_work/dmstack.cpio" "$work/scenario.cpio" >"$work/initrd.cpio"
 }
 

@@ -81,7 +81,7 @@ vm_boot() {
 			-device virtio-rng-pci
 			-serial "file:$dir/console.log" -serial "file:$dir/report.log"
 			-serial "file:$dir/journal.log"
-			-kernel "$boot_cache/vmlinuz" -initrd "$initrd" -append "$cmdline"
+			-kernel "${vm_kernel:-$boot_cache/vmlinuz}" -initrd "$initrd" -append "$cmdline"
 		)
 		vm_disk_arguments "$@"
 		if [ "${vm_tpm:-no}" = yes ]; then
