@@ -12,7 +12,8 @@
 
 /* True if there is something to open; it may come later. */
 bool tpm_tcti_present(const char *device);
-/* Allocates and opens. Returns a response code, which is 0 on success. */
-uint32_t tpm_tcti_open(const char *device, TSS2_TCTI_CONTEXT **ret) _must_check_;
-/* Closes and frees; takes NULL. */
-void tpm_tcti_close(TSS2_TCTI_CONTEXT *tcti);
+/*
+ * As an initializer of the library: with tcti NULL it only says the size that a context has. Returns a
+ * response code, which is 0 on success.
+ */
+uint32_t tpm_tcti_init(TSS2_TCTI_CONTEXT *tcti, size_t *size, const char *device) _must_check_;

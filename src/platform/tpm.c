@@ -5,6 +5,7 @@
 
 #include "tpm.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -53,20 +54,43 @@ static uint64_t now_usec(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+static uint32_t tcti_open(const char *device, TSS2_TCTI_CONTEXT **ret)
+{
+	TSS2_TCTI_CONTEXT *tcti;
+	size_t size = 0;
+	TSS2_RC rc = tpm_tcti_init(NULL, &size, device);
+
+	if (rc != TSS2_RC_SUCCESS)
+		return rc;
+	tcti = calloc(1, size);
+	if (!tcti)
+		return TSS2_TCTI_RC_MEMORY;
+	rc = tpm_tcti_init(tcti, &size, device);
+	if (rc != TSS2_RC_SUCCESS) {
+		free(tcti);
+		return rc;
+	}
+	*ret = tcti;
+	return 0;
+}
+
+static void tcti_close(TSS2_TCTI_CONTEXT *tcti)
+{
+	if (tcti)
+		Tss2_Tcti_Finalize(tcti);
+	free(tcti);
+}
+
 /* The driver may be loaded later than this program starts: its node is waited for. */
 static int device_open(
 	const char *device, uint64_t timeout_usec, TSS2_TCTI_CONTEXT **ret, struct diag *diag)
 {
 	const struct timespec pause = { .tv_nsec = POLL_USEC * 1000L };
 	uint64_t start = now_usec();
-	uint32_t rc = TSS2_TCTI_RC_NOT_PERMITTED;
 
 	for (;;) {
-		if (tpm_tcti_present(device)) {
-			rc = tpm_tcti_open(device, ret);
-			if (rc == 0)
-				return 0;
-		}
+		if (tpm_tcti_present(device) && tcti_open(device, ret) == 0)
+			return 0;
 		if (now_usec() - start >= timeout_usec)
 			break;
 		(void)nanosleep(&pause, NULL);
@@ -112,7 +136,7 @@ struct tpm *tpm_close(struct tpm *tpm)
 			tpm_flush(tpm, &tpm->srk);
 		Esys_Finalize(&tpm->esys);
 	}
-	tpm_tcti_close(tpm->tcti);
+	tcti_close(tpm->tcti);
 	free(tpm);
 	return NULL;
 }
