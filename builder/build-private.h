@@ -23,6 +23,7 @@ struct build {
 	struct vdev *files[LAYOUT_ARTIFACTS_MAX];
 	struct vdev *filters[RECIPE_LAYERS_MAX];
 	struct partitions partitions;
+	bool claimed; /* the input has lost its name, and its bytes are being changed */
 };
 
 /* Finds the output folder and refuses what is there. */

@@ -102,6 +102,9 @@ static int open_files(struct build *b, struct diag *diag)
 
 		if (a->in_place)
 			r = vdev_file_keep(fd, a->file, &b->files[i], diag);
+		else if (a->consumed)
+			r = vdev_file_convert(
+				fd, a->file, b->args->input, a->bytes, &b->files[i], diag);
 		else if (b->disk)
 			r = vdev_file_slice(b->disk, a->offset, a->bytes, &b->files[i], diag);
 		else
@@ -186,6 +189,18 @@ static int open_filters(struct build *b, unsigned threads, struct diag *diag)
 	return 0;
 }
 
+/* Not before everything that can be refused has been looked at. */
+static int claim_input(struct build *b, struct diag *diag)
+{
+	int r;
+
+	if (!b->layout->artifacts[0].consumed)
+		return 0;
+	r = vdev_file_claim(b->files[0], b->args->input, diag);
+	b->claimed = r >= 0;
+	return r;
+}
+
 static int write_all(struct build *b, struct diag *diag)
 {
 	struct progress progress;
@@ -198,6 +213,8 @@ static int write_all(struct build *b, struct diag *diag)
 	int r;
 
 	r = open_filters(b, pipeline_threads(&pipeline), diag);
+	if (r >= 0)
+		r = claim_input(b, diag);
 	if (r < 0)
 		return r;
 	progress_begin(&progress, b->args->progress, "write");
@@ -266,6 +283,13 @@ static int make_partitions(struct build *b, const struct manifest *meta, struct 
 		&b->partitions, vdev_file_fd(b->disk), b->layout->artifacts[0].file, diag);
 }
 
+static int build_end(const struct build *b, int r, struct diag *diag)
+{
+	return r < 0 && b->claimed
+		       ? diag_at(diag, r, "%s, which was being changed and is lost", b->args->input)
+		       : r;
+}
+
 int build_run(const struct build_args *args, const struct recipe *recipe,
 	const struct layout *layout, struct keystore *keys, struct manifest *meta,
 	struct diag *diag)
@@ -285,7 +309,7 @@ int build_run(const struct build_args *args, const struct recipe *recipe,
 	if (r >= 0)
 		r = write_all(&b, diag);
 	if (r < 0)
-		return r;
+		return build_end(&b, r, diag);
 
 	/* The root hashes are known now, so the layers can be described. */
 	meta->layers = (struct layer **)recipe->layers;
@@ -297,5 +321,5 @@ int build_run(const struct build_args *args, const struct recipe *recipe,
 		r = build_publish(&b, meta, diag);
 	meta->layers = NULL;
 	meta->n_layers = 0;
-	return r;
+	return build_end(&b, r, diag);
 }

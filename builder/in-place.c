@@ -11,8 +11,10 @@
 #include "cleanup.h"
 #include "fd.h"
 #include "in-place.h"
+#include "layer-crypt.h"
 #include "layer-integrity.h"
 #include "layer-linear.h"
+#include "layer-luks.h"
 #include "layer-verity.h"
 
 static bool keeps_data(const struct layer *layer)
@@ -89,6 +91,51 @@ int in_place_prepare(struct layout *layout, const struct recipe *recipe,
 			return diag_set(diag, -EEXIST,
 				"--data-in-place: the input has the name of the image %s", name);
 	return 0;
+}
+
+static bool keeps_place(const struct layer *layer)
+{
+	if (layer->type == &layer_type_crypt)
+		return crypt_fields(layer)->offset == 0 && !crypt_fields(layer)->integrity;
+	if (layer->type == &layer_type_luks)
+		return layer_device(layer, "header") && luks_fields(layer)->crypt.offset == 0 &&
+		       !luks_fields(layer)->crypt.integrity;
+	return keeps_data(layer);
+}
+
+/* Another name of it would have the changed data as well. */
+static int check_consumed(const char *input, struct diag *diag)
+{
+	struct stat st;
+
+	if (lstat(input, &st) < 0)
+		return diag_set(diag, -errno, "%s: %s", input, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return diag_set(diag, -EINVAL, "--consume-input: %s is not a regular file", input);
+	if (st.st_nlink != 1)
+		return diag_set(diag, -EINVAL, "--consume-input: %s has %ju names", input,
+			(uintmax_t)st.st_nlink);
+	return 0;
+}
+
+int in_place_consume(struct layout *layout, const struct recipe *recipe,
+	const struct in_place_args *args, struct diag *diag)
+{
+	const char *slash = strrchr(args->input, '/');
+	const char *name = slash ? slash + 1 : args->input;
+
+	for (size_t i = 0; i < recipe->n_layers; i++)
+		if (!keeps_place(recipe->layers[i]))
+			return diag_set(diag, -EINVAL,
+				"--consume-input: layer %s (%s) does not leave every block in its "
+				"place",
+				recipe->layers[i]->name, recipe->layers[i]->type->name);
+	for (size_t i = 0; i < layout->n_artifacts; i++)
+		if (streq(layout->artifacts[i].file, name))
+			return diag_set(diag, -EEXIST,
+				"--consume-input: the input has the name of the image %s", name);
+	layout->artifacts[0].consumed = true;
+	return check_consumed(args->input, diag);
 }
 
 bool in_place_has_tree(const struct recipe *recipe)

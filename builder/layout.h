@@ -18,6 +18,7 @@ struct artifact {
 	uint64_t bytes;
 	uint64_t room; /* bytes of the partition for it; at least bytes */
 	bool in_place; /* the input itself: neither written nor published */
+	bool consumed; /* the input itself: written where it lies, and published */
 };
 
 struct layout {

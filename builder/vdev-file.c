@@ -162,6 +162,21 @@ static int file_new(const struct vdev_ops *ops, const char *path, struct vdev **
 	return *ret ? 0 : -ENOMEM;
 }
 
+static int fd_size(int fd, uint64_t *ret)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISREG(st.st_mode)) {
+		*ret = (uint64_t)st.st_size;
+		return 0;
+	}
+	if (!S_ISBLK(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTBLK;
+	return ioctl(fd, BLKGETSIZE64, ret) < 0 ? -errno : 0;
+}
+
 int vdev_file_create(int dir_fd, const char *path, uint64_t size_bytes, mode_t mode,
 	struct vdev **ret, struct diag *diag)
 {
@@ -187,6 +202,46 @@ int vdev_file_create(int dir_fd, const char *path, uint64_t size_bytes, mode_t m
 	f->data_bytes = size_bytes;
 	*ret = take_ptr(v);
 	return 0;
+}
+
+int vdev_file_convert(int dir_fd, const char *path, const char *existing, uint64_t size_bytes,
+	struct vdev **ret, struct diag *diag)
+{
+	_cleanup_(vdev_freep) struct vdev *v = NULL;
+	struct vdev_file *f;
+	int r;
+
+	r = file_new(&artifact_ops, path, &v);
+	if (r < 0)
+		return r;
+	f = vdev_file(v);
+	r = tmpfile_open_existing(dir_fd, path, existing, &f->file);
+	if (r < 0)
+		return diag_set(diag, r, "cannot change %s: %s", existing, strerror(-r));
+	v->size_bytes = size_bytes;
+	f->data_bytes = size_bytes;
+	*ret = take_ptr(v);
+	return 0;
+}
+
+int vdev_file_claim(struct vdev *v, const char *existing, struct diag *diag)
+{
+	struct vdev_file *f = vdev_file(v);
+	uint64_t size;
+	int r;
+
+	if (fd_size(f->file.fd, &size) < 0 || ftruncate(f->file.fd, (off_t)v->size_bytes) < 0)
+		return diag_set(diag, -errno, "cannot make %s %ju bytes long: %s", existing,
+			(uintmax_t)v->size_bytes, strerror(errno));
+	r = tmpfile_claim(&f->file, existing);
+	if (r >= 0)
+		return 0;
+	if (ftruncate(f->file.fd, (off_t)size) < 0)
+		(void)diag_set(diag, r, "%s: %s", existing, strerror(errno));
+	return diag_set(diag, r,
+		r == -EXDEV ? "%s is on another file system than the output"
+			    : "%s cannot be renamed",
+		existing);
 }
 
 int vdev_file_start_digest(struct vdev *v)
@@ -222,21 +277,6 @@ int vdev_file_place(struct vdev *v, int dir_fd, struct diag *diag)
 
 	r = tmpfile_place(&f->file, dir_fd);
 	return r < 0 ? diag_set(diag, r, "cannot publish %s: %s", f->path, strerror(-r)) : 0;
-}
-
-static int fd_size(int fd, uint64_t *ret)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (S_ISREG(st.st_mode)) {
-		*ret = (uint64_t)st.st_size;
-		return 0;
-	}
-	if (!S_ISBLK(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTBLK;
-	return ioctl(fd, BLKGETSIZE64, ret) < 0 ? -errno : 0;
 }
 
 static int open_existing(const struct vdev_ops *ops, int dir_fd, const char *path,

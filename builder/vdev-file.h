@@ -17,6 +17,17 @@
  */
 int vdev_file_create(int dir_fd, const char *path, uint64_t size_bytes, mode_t mode,
 	struct vdev **ret, struct diag *diag) _must_check_;
+/*
+ * The same of a file that is there, which grows to size_bytes and is written where it lies. It
+ * keeps its name until vdev_file_claim(). Zeros may only be written where it has zeros.
+ */
+int vdev_file_convert(int dir_fd, const char *path, const char *existing, uint64_t size_bytes,
+	struct vdev **ret, struct diag *diag) _must_check_;
+/*
+ * Takes its name away, so that nobody sees it before vdev_file_publish(); it is deleted if that is
+ * not reached.
+ */
+int vdev_file_claim(struct vdev *v, const char *existing, struct diag *diag) _must_check_;
 /* From now on it is hashed while it is written; nothing has been yet. */
 int vdev_file_start_digest(struct vdev *v) _must_check_;
 /*

@@ -26,7 +26,7 @@ struct create_opts {
 	const char *mount, *phase, *fail, *seal, *seed;
 	uint64_t generation, threads;
 	const char *repart, *architecture;
-	bool json, quiet, dry_run, force, in_place, gpt, no_digest;
+	bool json, quiet, dry_run, force, in_place, consume, gpt, no_digest;
 };
 
 #define OPTION(n, k, member, ...)                                                                  \
@@ -64,6 +64,8 @@ static const struct option_def options[] = {
 		.help = "round the data image up to a multiple (default 4096)"),
 	OPTION("data-in-place", OPTION_FLAG, in_place,
 		.help = "the input is the data image: write only tree, tags and parity"),
+	OPTION("consume-input", OPTION_FLAG, consume,
+		.help = "change the input where it lies and rename it to the data image"),
 	OPTION("no-digest", OPTION_FLAG, no_digest,
 		.help = "leave the sha256 of the images out of the manifest"),
 	OPTION("gpt", OPTION_FLAG, gpt,
@@ -110,9 +112,14 @@ static int check_options(const struct create_opts *o, struct diag *diag)
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!needed[i].value && !(o->dry_run && streq(needed[i].name, "output")))
 			return usage_error(diag, "create: --%s is missing", needed[i].name);
-	if (o->gpt && (o->repart || o->in_place))
+	if (o->gpt && (o->repart || o->in_place || o->consume))
 		return usage_error(diag, "create: --gpt and --%s exclude each other",
-			o->repart ? "repart" : "data-in-place");
+			o->repart     ? "repart"
+			: o->in_place ? "data-in-place"
+				      : "consume-input");
+	if (o->in_place && o->consume)
+		return usage_error(
+			diag, "create: --data-in-place and --consume-input exclude each other");
 	if (o->partition_size && o->device_size)
 		return usage_error(
 			diag, "create: --partition-size and --device-size exclude each other");
@@ -343,8 +350,8 @@ static int create_stack(const struct create_opts *o, const struct seed *seed, st
 		r = layout_init(&layout, recipe, &layout_args, diag);
 	if (r >= 0 && o->partition_size)
 		layout.artifacts[0].room = o->partition_size;
-	if (r >= 0 && o->in_place)
-		r = in_place_prepare(&layout, recipe,
+	if (r >= 0 && (o->in_place || o->consume))
+		r = (o->consume ? in_place_consume : in_place_prepare)(&layout, recipe,
 			&(struct in_place_args){
 				.input = o->input,
 				.input_bytes = layout_args.input_bytes,

@@ -174,25 +174,32 @@ static int tmpfile_open_named(struct tmpfile *f, mode_t mode)
 	return -EEXIST;
 }
 
-int tmpfile_open(int dir_fd, const char *path, mode_t mode, struct tmpfile *ret)
+/* The folder and the final name. */
+static int tmpfile_init(struct tmpfile *f, int dir_fd, const char *path)
 {
-	_cleanup_(tmpfile_done) struct tmpfile f = TMPFILE_INIT;
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
 	_cleanup_free_ char *dir = NULL;
-	int r = 0;
 
 	if (*name == '\0' || streq(name, ".") || streq(name, ".."))
 		return -EINVAL;
 
 	dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	f.name = strdup(name);
-	if (!dir || !f.name)
+	f->name = strdup(name);
+	if (!dir || !f->name)
 		return -ENOMEM;
-	f.dir_fd = openat(dir_fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (f.dir_fd < 0)
-		return -errno;
+	f->dir_fd = openat(dir_fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return f->dir_fd < 0 ? -errno : 0;
+}
 
+int tmpfile_open(int dir_fd, const char *path, mode_t mode, struct tmpfile *ret)
+{
+	_cleanup_(tmpfile_done) struct tmpfile f = TMPFILE_INIT;
+	int r;
+
+	r = tmpfile_init(&f, dir_fd, path);
+	if (r < 0)
+		return r;
 	f.fd = openat(f.dir_fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, mode);
 	if (f.fd < 0)
 		/* EOPNOTSUPP, or EISDIR from an old kernel; another error shows up again. */
@@ -203,6 +210,41 @@ int tmpfile_open(int dir_fd, const char *path, mode_t mode, struct tmpfile *ret)
 	*ret = f;
 	f = (struct tmpfile)TMPFILE_INIT;
 	return 0;
+}
+
+int tmpfile_open_existing(int dir_fd, const char *path, const char *existing, struct tmpfile *ret)
+{
+	_cleanup_(tmpfile_done) struct tmpfile f = TMPFILE_INIT;
+	int r;
+
+	r = tmpfile_init(&f, dir_fd, path);
+	if (r < 0)
+		return r;
+	f.fd = open(existing, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+	if (f.fd < 0)
+		return -errno;
+	*ret = f;
+	f = (struct tmpfile)TMPFILE_INIT;
+	return 0;
+}
+
+int tmpfile_claim(struct tmpfile *f, const char *existing)
+{
+	for (int i = 0; i < TEMP_ATTEMPTS; i++) {
+		_cleanup_free_ char *temp = NULL;
+		int r;
+
+		r = temp_name(f->name, &temp);
+		if (r < 0)
+			return r;
+		if (renameat2(AT_FDCWD, existing, f->dir_fd, temp, RENAME_NOREPLACE) >= 0) {
+			f->temp = take_ptr(temp);
+			return 0;
+		}
+		if (errno != EEXIST)
+			return -errno;
+	}
+	return -EEXIST;
 }
 
 /* Gives a nameless file a name that is free. */

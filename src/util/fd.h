@@ -44,6 +44,17 @@ struct tmpfile {
 	}
 
 int tmpfile_open(int dir_fd, const char *path, mode_t mode, struct tmpfile *ret) _must_check_;
+/*
+ * As tmpfile_open(), but of a file that is there and can be written: it keeps its name until
+ * tmpfile_claim(). -ELOOP: a symbolic link.
+ */
+int tmpfile_open_existing(
+	int dir_fd, const char *path, const char *existing, struct tmpfile *ret) _must_check_;
+/*
+ * Takes the name of the existing file away, in favour of a hidden one in the folder of the final
+ * name. -EXDEV: that is on another file system.
+ */
+int tmpfile_claim(struct tmpfile *f, const char *existing) _must_check_;
 /* fsync and give it its name, over an existing file if replace. The fd stays open. */
 int tmpfile_publish(struct tmpfile *f, bool replace) _must_check_;
 /*
