@@ -52,10 +52,12 @@ static bool label_is_valid(const struct seal_record *record)
 
 	if (record->kind == SEAL_RECORD_RECOVERY)
 		return size == 0;
+	if (record->kind < SEAL_RECORD_KEY || record->kind > SEAL_RECORD_OWN)
+		return false;
 	for (size_t i = 0; i < size; i++)
 		if (record->label[i] <= ' ' || record->label[i] > '~' || record->label[i] == '/')
 			return false;
-	return record->kind == SEAL_RECORD_KEY && size > 0 && record->label[0] != '.';
+	return size > 0 && record->label[0] != '.';
 }
 
 int seal_record_next(const struct seal_slot *slot, size_t *offset, struct seal_record *ret)
@@ -105,10 +107,15 @@ int seal_record_find(const struct seal_slot *slot, enum seal_record_kind kind, c
 	return r;
 }
 
+static size_t record_size(const struct seal_record *record)
+{
+	return RECORD_HEAD + strlen(record->label) + SEAL_NONCE_SIZE + SEAL_TAG_SIZE + record->size;
+}
+
 int seal_record_add(struct seal_slot *slot, const struct seal_record *record)
 {
 	size_t label_size = strlen(record->label);
-	size_t whole = RECORD_HEAD + label_size + SEAL_NONCE_SIZE + SEAL_TAG_SIZE + record->size;
+	size_t whole = record_size(record);
 	uint8_t *p = slot->records + slot->records_size;
 
 	if (record->size == 0 || record->size > SEAL_KEY_MAX || !label_is_valid(record))
@@ -126,6 +133,38 @@ int seal_record_add(struct seal_slot *slot, const struct seal_record *record)
 	memcpy(p + SEAL_NONCE_SIZE + SEAL_TAG_SIZE, record->ciphertext, record->size);
 	slot->records_size = (uint16_t)(slot->records_size + whole);
 	return 0;
+}
+
+void seal_record_remove(struct seal_slot *slot, enum seal_record_kind kind, const char *label)
+{
+	struct seal_record record;
+	size_t end = 0;
+
+	while (seal_record_next(slot, &end, &record) > 0) {
+		if (record.kind != kind || !streq(record.label, label))
+			continue;
+
+		size_t size = record_size(&record);
+
+		memmove(slot->records + end - size, slot->records + end, slot->records_size - end);
+		slot->records_size = (uint16_t)(slot->records_size - size);
+		memset(slot->records + slot->records_size, 0, size);
+		return;
+	}
+}
+
+int seal_record_find_next(const struct seal_slot *slot, struct seal_record *ret)
+{
+	struct seal_record record;
+	size_t offset = 0;
+	int r;
+
+	while ((r = seal_record_next(slot, &offset, &record)) > 0)
+		if (record.kind == SEAL_RECORD_NEXT) {
+			*ret = record;
+			return 1;
+		}
+	return r;
 }
 
 static bool pin_is_valid(const struct seal_slot *slot)
@@ -229,10 +268,15 @@ static int check_records(const struct seal_slot *slot, struct diag *diag)
 	size_t offset = 0;
 	int r;
 
-	while ((r = seal_record_next(slot, &offset, &record)) > 0)
+	while ((r = seal_record_next(slot, &offset, &record)) > 0) {
 		if (seal_record_find(slot, record.kind, record.label, &first) != 1 ||
 			first.ciphertext != record.ciphertext)
 			return diag_set(diag, -EINVAL, "seal slot: a record is there twice");
+		if (record.kind == SEAL_RECORD_NEXT && seal_record_find_next(slot, &first) == 1 &&
+			first.ciphertext != record.ciphertext)
+			return diag_set(
+				diag, -EINVAL, "seal slot: two layers are being re-keyed at once");
+	}
 	return r < 0 ? diag_set(diag, r, "seal slot: the records are not well formed") : 0;
 }
 

@@ -49,6 +49,8 @@ struct seal_pin {
 enum seal_record_kind {
 	SEAL_RECORD_KEY = 1,	  /* a key of that label under the root secret */
 	SEAL_RECORD_RECOVERY = 2, /* the root secret under the recovery key; no label */
+	SEAL_RECORD_NEXT = 3,	  /* the key that a layer is being re-keyed to; one at a time */
+	SEAL_RECORD_OWN = 4,	  /* a key that re-keying gave this machine; before that of KEY */
 };
 
 struct seal_record {
@@ -99,3 +101,7 @@ int seal_record_find(const struct seal_slot *slot, enum seal_record_kind kind, c
 	struct seal_record *ret) _must_check_;
 /* Appends. -ENOSPC: the slot is full. -EINVAL: a label or size out of range. */
 int seal_record_add(struct seal_slot *slot, const struct seal_record *record) _must_check_;
+/* Takes the record of that kind and label out, if it is there. */
+void seal_record_remove(struct seal_slot *slot, enum seal_record_kind kind, const char *label);
+/* Returns 1 and the record of a re-keying that has not ended, or 0. */
+int seal_record_find_next(const struct seal_slot *slot, struct seal_record *ret) _must_check_;

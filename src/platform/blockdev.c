@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -106,6 +107,46 @@ int blockdev_open(const struct devref *ref, bool read_only, uint64_t timeout_use
 	if (devref_is_file(ref))
 		return loopdev_attach(path, read_only, ret, diag);
 	return open_path(path, ret, diag);
+}
+
+int blockdev_reopen_alone(struct blockdev *dev, struct diag *diag)
+{
+	_cleanup_close_ int fd = -EBADF;
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dev->fd);
+	fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return diag_set(diag, -errno, "cannot have the device %u:%u for writing alone: %s",
+			major(dev->device), minor(dev->device), strerror(errno));
+	/* udev keeps off what is locked; and of files this is the only mark. */
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return diag_set(diag, errno == EWOULDBLOCK ? -EBUSY : -errno,
+			"somebody else works on it: %s", strerror(errno));
+	cleanup_close(&dev->fd);
+	dev->fd = take_fd(fd);
+	return 0;
+}
+
+int blockdev_open_file(const char *path, struct blockdev *ret, struct diag *diag)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0)
+		return diag_set(diag, -errno, "cannot open %s: %s", path, strerror(errno));
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return diag_set(diag, -EINVAL, "%s is neither a block device nor a file", path);
+	if (loopdev_uses(path))
+		return diag_set(diag, -EBUSY, "a loop device is on %s", path);
+	*ret = (struct blockdev){
+		.fd = take_fd(fd),
+		.sectors = (uint64_t)st.st_size / 512,
+		.block_size = 512,
+	};
+	return 0;
 }
 
 /* The kernel's own name of the device, from sysfs, since links may be missing or late. */

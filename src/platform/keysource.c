@@ -178,6 +178,11 @@ static int fetch_tpm2(const struct key_request *request, struct secret **ret, st
 		return diag_set(diag, r, "cannot read the key tpm2:%s: %s", request->ref->value,
 			strerror(-r));
 	r = seal_key_use(payload, request->size, ret);
+	if (r == -EBUSY)
+		return diag_set(diag, r,
+			"what has the key tpm2:%s is being re-keyed, and that was interrupted: "
+			"\"dmstack rekey\" goes on with it",
+			request->ref->value);
 	if (r == -EBADMSG)
 		return diag_set(diag, r, "what the keyring holds as tpm2:%s is no key of the seal",
 			request->ref->value);

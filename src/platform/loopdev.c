@@ -3,7 +3,9 @@
  * Loop devices for layers whose device is a file (loop(4), LOOP_CONFIGURE of Linux 5.8).
  */
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/loop.h>
 #include <stdio.h>
 #include <string.h>
@@ -100,4 +102,36 @@ bool loopdev_is_on(dev_t device, const char *path)
 		return false;
 	return info.lo_device == st.st_dev && info.lo_inode == st.st_ino && info.lo_offset == 0 &&
 	       info.lo_sizelimit == 0;
+}
+
+/* The kernel puts " (deleted)" behind the path of a file without a name; then it is another one. */
+static bool is_backing_file(const char *device, const struct stat *file)
+{
+	char path[300], backing[PATH_MAX + 1];
+	_cleanup_fclose_ FILE *f = NULL;
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", device);
+	f = fopen(path, "re");
+	if (!f || !fgets(backing, sizeof(backing), f))
+		return false;
+	backing[strcspn(backing, "\n")] = '\0';
+	return stat(backing, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+}
+
+bool loopdev_uses(const char *path)
+{
+	bool found = false;
+	struct stat st;
+	DIR *folder;
+
+	if (stat(path, &st) < 0)
+		return false;
+	folder = opendir("/sys/block");
+	if (!folder)
+		return false;
+	for (const struct dirent *entry; !found && (entry = readdir(folder));)
+		found = startswith(entry->d_name, "loop") && is_backing_file(entry->d_name, &st);
+	(void)closedir(folder);
+	return found;
 }

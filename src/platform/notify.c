@@ -15,13 +15,11 @@
 #include "cleanup.h"
 #include "macro.h"
 
-void notify_status(const char *text)
+static void notify(const char *line, size_t size)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = -EBADF;
-	char line[1024];
-	int n;
 
 	if (!path || (*path != '/' && *path != '@') || strlen(path) >= sizeof(address.sun_path))
 		return;
@@ -29,11 +27,28 @@ void notify_status(const char *text)
 	/* The abstract name space is meant. */
 	if (*path == '@')
 		address.sun_path[0] = 0;
-	n = snprintf(line, sizeof(line), "STATUS=%s", text);
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || n < 0)
+	if (fd < 0)
 		return;
-	(void)!sendto(fd, line, MIN((size_t)n, sizeof(line) - 1), MSG_NOSIGNAL,
-		(struct sockaddr *)&address,
+	(void)!sendto(fd, line, size, MSG_NOSIGNAL, (struct sockaddr *)&address,
 		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
+}
+
+void notify_status(const char *text)
+{
+	char line[1024];
+	int n = snprintf(line, sizeof(line), "STATUS=%s", text);
+
+	if (n > 0)
+		notify(line, MIN((size_t)n, sizeof(line) - 1));
+}
+
+void notify_busy(const char *text, unsigned seconds)
+{
+	char lines[1024];
+	int n = snprintf(
+		lines, sizeof(lines), "EXTEND_TIMEOUT_USEC=%u000000\nSTATUS=%s", seconds, text);
+
+	if (n > 0)
+		notify(lines, MIN((size_t)n, sizeof(lines) - 1));
 }

@@ -19,6 +19,7 @@
 
 #define KIND_DERIVED 'D'
 #define KIND_KEPT    'K'
+#define KIND_NEXT    'N'
 #define GROUP	     8 /* digits */
 #define SUM_SIZE     (GROUP / 2)
 
@@ -70,25 +71,53 @@ int seal_payload_kept(const struct secret *key, struct secret **ret)
 	return payload_new(KIND_KEPT, key, ret);
 }
 
-int seal_key_payload(const struct secret *root, const struct seal_slot *slot, const char *label,
-	struct secret **ret)
+static int wrapping_key(const struct secret *root, struct secret **ret)
 {
-	_cleanup_(secret_freep) struct secret *key = NULL, *wrapping = NULL;
+	return hkdf_derive(root, "dmstack1 wrap", NULL, KEY_WRAP_SIZE, ret);
+}
+
+static int record_open(
+	const struct secret *root, const struct seal_record *record, struct secret **ret)
+{
+	_cleanup_(secret_freep) struct secret *wrapping = NULL;
+	int r = wrapping_key(root, &wrapping);
+
+	return r < 0 ? r : key_unwrap(wrapping, record, ret);
+}
+
+/* Without regard to a re-keying. */
+static int payload_present(const struct secret *root, const struct seal_slot *slot,
+	const char *label, struct secret **ret)
+{
+	_cleanup_(secret_freep) struct secret *key = NULL;
 	struct seal_record record;
 	int r;
 
-	r = seal_record_find(slot, SEAL_RECORD_KEY, label, &record);
+	r = seal_record_find(slot, SEAL_RECORD_OWN, label, &record);
+	if (r == 0)
+		r = seal_record_find(slot, SEAL_RECORD_KEY, label, &record);
 	if (r < 0)
 		return r;
 	if (r == 0) {
 		r = hkdf_derive(root, "dmstack1 key", label, HKDF_PRK_SIZE, &key);
 		return r < 0 ? r : payload_new(KIND_DERIVED, key, ret);
 	}
-	r = hkdf_derive(root, "dmstack1 wrap", NULL, KEY_WRAP_SIZE, &wrapping);
+	r = record_open(root, &record, &key);
+	return r < 0 ? r : payload_new(KIND_KEPT, key, ret);
+}
+
+int seal_key_payload(const struct secret *root, const struct seal_slot *slot, const char *label,
+	struct secret **ret)
+{
+	static const uint8_t next[] = { KIND_NEXT, 0 };
+	struct seal_record record;
+	int r = seal_record_find(slot, SEAL_RECORD_NEXT, label, &record);
+
 	if (r < 0)
 		return r;
-	r = key_unwrap(wrapping, &record, &key);
-	return r < 0 ? r : payload_new(KIND_KEPT, key, ret);
+	if (r > 0)
+		return secret_new_from(next, sizeof(next), true, ret);
+	return payload_present(root, slot, label, ret);
 }
 
 int seal_key_use(const struct secret *payload, size_t size, struct secret **ret)
@@ -109,9 +138,20 @@ int seal_key_use(const struct secret *payload, size_t size, struct secret **ret)
 		if (r < 0)
 			return r;
 		return hkdf_expand(prk, "dmstack1 use", NULL, size ?: HKDF_PRK_SIZE, ret);
+	case KIND_NEXT:
+		return -EBUSY;
 	default:
 		return -EBADMSG;
 	}
+}
+
+int seal_key_present(const struct secret *root, const struct seal_slot *slot, const char *label,
+	size_t size, struct secret **ret)
+{
+	_cleanup_(secret_freep) struct secret *payload = NULL;
+	int r = payload_present(root, slot, label, &payload);
+
+	return r < 0 ? r : seal_key_use(payload, size, ret);
 }
 
 static int record_add(const struct secret *wrapping, const struct secret *key,
@@ -123,20 +163,73 @@ static int record_add(const struct secret *wrapping, const struct secret *key,
 	return r < 0 ? r : seal_record_add(slot, record);
 }
 
-int seal_key_keep(const struct secret *root, const char *label, const struct secret *key,
-	struct seal_slot *slot)
+static int key_add(const struct secret *root, enum seal_record_kind kind, const char *label,
+	const struct secret *key, struct seal_slot *slot)
 {
 	_cleanup_(secret_freep) struct secret *wrapping = NULL;
-	struct seal_record record = { .kind = SEAL_RECORD_KEY };
+	struct seal_record record = { .kind = (uint8_t)kind };
 	int r;
 
 	if (strlen(label) > SEAL_LABEL_MAX)
 		return -EINVAL;
 	memcpy(record.label, label, strlen(label));
-	r = hkdf_derive(root, "dmstack1 wrap", NULL, KEY_WRAP_SIZE, &wrapping);
+	r = wrapping_key(root, &wrapping);
+	return r < 0 ? r : record_add(wrapping, key, &record, slot);
+}
+
+int seal_key_keep(const struct secret *root, const char *label, const struct secret *key,
+	struct seal_slot *slot)
+{
+	return key_add(root, SEAL_RECORD_KEY, label, key, slot);
+}
+
+static int random_key(size_t size, struct secret **ret)
+{
+	_cleanup_(secret_freep) struct secret *key = NULL;
+	int r = secret_new(size, true, &key);
+
 	if (r < 0)
 		return r;
-	return record_add(wrapping, key, &record, slot);
+	if (getrandom(secret_bytes(key), size, 0) != (ssize_t)size)
+		return -EIO;
+	*ret = take_ptr(key);
+	return 0;
+}
+
+int seal_next_make(
+	const struct secret *root, const char *label, size_t size, struct seal_slot *slot)
+{
+	_cleanup_(secret_freep) struct secret *key = NULL;
+	int r = random_key(size, &key);
+
+	return r < 0 ? r : key_add(root, SEAL_RECORD_NEXT, label, key, slot);
+}
+
+int seal_next_open(const struct secret *root, const struct seal_record *record, struct secret **ret)
+{
+	return record_open(root, record, ret);
+}
+
+int seal_next_promote(const struct secret *root, const char *label, struct seal_slot *slot)
+{
+	_cleanup_(secret_freep) struct secret *key = NULL;
+	struct seal_record record;
+	int r = seal_record_find(slot, SEAL_RECORD_NEXT, label, &record);
+
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	r = record_open(root, &record, &key);
+	if (r < 0)
+		return r;
+	seal_record_remove(slot, SEAL_RECORD_NEXT, label);
+	seal_record_remove(slot, SEAL_RECORD_KEY, label);
+	seal_record_remove(slot, SEAL_RECORD_OWN, label);
+	return key_add(root, SEAL_RECORD_OWN, label, key, slot);
+}
+
+int seal_journal_key(const struct secret *root, struct secret **ret)
+{
+	return hkdf_derive(root, "dmstack1 rekey", NULL, SEAL_MAC_SIZE, ret);
 }
 
 int seal_recovery_make(const struct secret *root, struct seal_slot *slot, struct secret **ret)
@@ -145,11 +238,9 @@ int seal_recovery_make(const struct secret *root, struct seal_slot *slot, struct
 	struct seal_record record = { .kind = SEAL_RECORD_RECOVERY };
 	int r;
 
-	r = secret_new(KEY_WRAP_SIZE, true, &recovery);
+	r = random_key(KEY_WRAP_SIZE, &recovery);
 	if (r < 0)
 		return r;
-	if (getrandom(secret_bytes(recovery), KEY_WRAP_SIZE, 0) != KEY_WRAP_SIZE)
-		return -EIO;
 	r = hkdf_derive(recovery, "dmstack1 recovery", NULL, KEY_WRAP_SIZE, &wrapping);
 	if (r < 0)
 		return r;

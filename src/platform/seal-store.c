@@ -43,7 +43,7 @@ static int wait_open(const char *path, int flags, uint64_t timeout_usec)
 	}
 }
 
-static int size_check(int fd, const char *path, struct diag *diag)
+static int size_get(int fd, const char *path, uint64_t *ret, struct diag *diag)
 {
 	uint64_t size = 0;
 	struct stat st;
@@ -61,6 +61,7 @@ static int size_check(int fd, const char *path, struct diag *diag)
 	if (size < SEAL_DEVICE_SIZE_MIN)
 		return diag_set(diag, -ENOSPC, "%s has %ju bytes, and the seal needs %d", path,
 			(uintmax_t)size, SEAL_DEVICE_SIZE_MIN);
+	*ret = size;
 	return 0;
 }
 
@@ -69,6 +70,7 @@ int seal_store_open(const struct devref *device, bool write, uint64_t timeout_us
 {
 	_cleanup_free_ char *path = devref_path(device);
 	_cleanup_close_ int fd = -EBADF;
+	uint64_t size = 0;
 	int r;
 
 	if (!path)
@@ -79,10 +81,10 @@ int seal_store_open(const struct devref *device, bool write, uint64_t timeout_us
 	if (fd < 0)
 		return diag_set(
 			diag, fd, "cannot open the seal's device %s: %s", path, strerror(-fd));
-	r = size_check(fd, path, diag);
+	r = size_get(fd, path, &size, diag);
 	if (r < 0)
 		return r;
-	ret->fd = take_fd(fd);
+	*ret = (struct seal_store){ .fd = take_fd(fd), .size = size };
 	return 0;
 }
 

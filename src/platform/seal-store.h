@@ -5,7 +5,7 @@
  * The seal's device: the slots, and a mark beside them.
  *
  *	0		4096		65536		 69632		131072
- *	| slot A	| mark		| slot B	 |		|
+ *	| slot A	| mark		| slot B	 |		| journal of a re-keying
  */
 
 #include "devref.h"
@@ -13,7 +13,8 @@
 #include "seal-slot.h"
 
 struct seal_store {
-	int fd; /* owned */
+	int fd;	       /* owned */
+	uint64_t size; /* bytes of the device */
 };
 #define SEAL_STORE_INIT                                                                            \
 	{                                                                                          \

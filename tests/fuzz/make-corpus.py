@@ -151,10 +151,27 @@ def seal_slots():
     write("seal-slot", "literal", slot(4, signed=0))
     write("seal-slot", "records", slot(6, records=record(1, b"root", 64) + record(1, b"tags", 32)
                                        + record(2, b"", 32)))
+    write("seal-slot", "rekeying", slot(6, records=record(1, b"root", 64) + record(3, b"root", 64)
+                                        + record(4, b"data", 32)))
+    write("seal-slot", "rekeying-two", slot(6, records=record(3, b"a", 64) + record(3, b"b", 64)))
     write("seal-slot", "twice", slot(6, records=record(2, b"", 32) * 2))
     write("seal-slot", "pbkdf2", slot(7, (1, 600000, 0, 0)))
     write("seal-slot", "argon2", slot(15, (2, 4, 65536, 1)))
     write("seal-slot", "short", b"DMSTPM01\0\1")
+
+
+def rekey_journals():
+    """A header without its HMAC, which the target has nothing to do with."""
+    def header(capacity, sequence, size, position, length):
+        return struct.pack(">8sHHI16sQQ16xQI4xQ32s", b"DMSREK01", 1, 0, capacity, b"i" * 16, sequence,
+                           size, position, length, 0x1234, b"d" * 32)
+
+    write("rekey-journal", "first", header(65536, 0, 1 << 20, 0, 0))
+    write("rekey-journal", "piece", header(1 << 20, 7, 1 << 30, 6 << 20, 1 << 20))
+    write("rekey-journal", "end", header(1 << 20, 7, (6 << 20) + 512, 6 << 20, 512))
+    write("rekey-journal", "outside", header(1 << 20, 7, 6 << 20, 6 << 20, 512))
+    write("rekey-journal", "wraps", header(1 << 20, 7, 1 << 20, 2 ** 64 - 512, 512))
+    write("rekey-journal", "short", b"DMSREK01\0\1")
 
 
 integrity()
@@ -162,6 +179,7 @@ integrity_journal()
 verity()
 luks2()
 seal_slots()
+rekey_journals()
 ciphers()
 file_systems()
 pe()

@@ -96,6 +96,71 @@ static void test_kept(void **state)
 	assert_null(payload);
 }
 
+static void expect_key(
+	const struct secret *root, const struct seal_slot *slot, const struct secret *expected)
+{
+	_cleanup_(secret_freep) struct secret *payload = NULL, *key = NULL;
+
+	assert_int_equal(seal_key_payload(root, slot, "data", &payload), 0);
+	assert_int_equal(seal_key_use(payload, 64, &key), 0);
+	assert_int_equal(secret_size(key), secret_size(expected));
+	assert_memory_equal(secret_peek(key), secret_peek(expected), secret_size(key));
+}
+
+/* From the image's key, which nobody gets meanwhile, to a new one, and from that to another. */
+static void test_rekey(void **state)
+{
+	_cleanup_(secret_freep) struct secret *root = make_root(),
+					      *key = make("0123456789abcdef", 16);
+	struct secret *before = key;
+	struct seal_record record;
+	struct seal_slot slot = {};
+
+	assert_int_equal(seal_key_keep(root, "data", key, &slot), 0);
+	for (int round = 0; round < 2; round++) {
+		_cleanup_(secret_freep) struct secret *payload = NULL, *none = NULL,
+						      *present = NULL;
+		struct secret *next;
+
+		assert_int_equal(seal_next_promote(root, "data", &slot), -ENOENT);
+		assert_int_equal(seal_next_make(root, "data", 16, &slot), 0);
+		assert_int_equal(seal_key_payload(root, &slot, "data", &payload), 0);
+		assert_int_equal(seal_key_use(payload, 16, &none), -EBUSY);
+		assert_int_equal(seal_key_present(root, &slot, "data", 16, &present), 0);
+		assert_memory_equal(secret_peek(present), secret_peek(before), 16);
+		assert_int_equal(seal_record_find_next(&slot, &record), 1);
+		assert_int_equal(seal_next_open(root, &record, &next), 0);
+		assert_memory_not_equal(secret_peek(next), secret_peek(before), 16);
+
+		assert_int_equal(seal_next_promote(root, "data", &slot), 0);
+		expect_key(root, &slot, next);
+		assert_int_equal(seal_record_find(&slot, SEAL_RECORD_KEY, "data", &record), 0);
+		assert_int_equal(seal_record_find_next(&slot, &record), 0);
+		if (before != key)
+			(void)!secret_free(before);
+		before = next;
+	}
+	(void)!secret_free(before);
+}
+
+/* A key that comes from the root secret is followed by one in the slot. */
+static void test_rekey_derived(void **state)
+{
+	_cleanup_(secret_freep) struct secret *root = make_root(), *present = NULL, *next = NULL;
+	struct seal_record record;
+	struct seal_slot slot = {};
+
+	assert_int_equal(seal_next_make(root, "data", 64, &slot), 0);
+	assert_int_equal(seal_key_present(root, &slot, "data", 64, &present), 0);
+	assert_hex(present,
+		"a691dfb82e1eb2392178c8e342a1d3fd494669f5d79ae216aef60de7a482a769cdfa74173545d"
+		"7173aa64534772bf64369da279a51dbe8b1a95e7740d70f3590");
+	assert_int_equal(seal_record_find_next(&slot, &record), 1);
+	assert_int_equal(seal_next_open(root, &record, &next), 0);
+	assert_int_equal(seal_next_promote(root, "data", &slot), 0);
+	expect_key(root, &slot, next);
+}
+
 static void test_bad_payload(void **state)
 {
 	_cleanup_(secret_freep) struct secret *cut = make("D123", 4), *one = make("K", 1),
@@ -197,6 +262,8 @@ int main(void)
 		cmocka_unit_test(test_hkdf),
 		cmocka_unit_test(test_derived),
 		cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_rekey),
+		cmocka_unit_test(test_rekey_derived),
 		cmocka_unit_test(test_bad_payload),
 		cmocka_unit_test(test_mac),
 		cmocka_unit_test(test_recovery),

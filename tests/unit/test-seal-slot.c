@@ -180,6 +180,52 @@ static void test_records(void **state)
 	assert_int_equal(seal_record_next(&back, &offset, &record), 0);
 }
 
+/* The record goes, those around it stay; what is behind them is zero again. */
+static void test_remove(void **state)
+{
+	static const char *const labels[] = { "root", "data", "last" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
+		struct seal_slot slot = good(), back;
+		uint8_t data[SEAL_SLOT_SIZE];
+		struct seal_record record;
+
+		for (size_t j = 0; j < ARRAY_SIZE(labels); j++)
+			assert_int_equal(add(&slot, SEAL_RECORD_KEY, labels[j], 32), 0);
+		seal_record_remove(&slot, SEAL_RECORD_OWN, labels[i]);
+		seal_record_remove(&slot, SEAL_RECORD_KEY, "roo");
+		assert_int_equal(slot.records_size, 3 * (4 + 4 + 12 + 16 + 32));
+		seal_record_remove(&slot, SEAL_RECORD_KEY, labels[i]);
+		seal_slot_encode(&slot, data);
+		assert_int_equal(seal_slot_decode(data, &back, NULL), 0);
+		assert_int_equal(back.records_size, 2 * (4 + 4 + 12 + 16 + 32));
+		for (size_t j = 0; j < ARRAY_SIZE(labels); j++)
+			assert_int_equal(
+				seal_record_find(&back, SEAL_RECORD_KEY, labels[j], &record),
+				j != i);
+	}
+}
+
+/* One re-keying at a time. */
+static void test_next(void **state)
+{
+	struct seal_slot slot = good();
+	uint8_t data[SEAL_SLOT_SIZE];
+	struct seal_record record;
+
+	assert_int_equal(add(&slot, SEAL_RECORD_KEY, "root", 64), 0);
+	assert_int_equal(seal_record_find_next(&slot, &record), 0);
+	assert_int_equal(add(&slot, SEAL_RECORD_NEXT, "root", 64), 0);
+	assert_int_equal(add(&slot, SEAL_RECORD_OWN, "data", 64), 0);
+	assert_int_equal(seal_record_find_next(&slot, &record), 1);
+	assert_string_equal(record.label, "root");
+	seal_slot_encode(&slot, data);
+	assert_int_equal(decode(data), 0);
+	assert_int_equal(add(&slot, SEAL_RECORD_NEXT, "data", 64), 0);
+	seal_slot_encode(&slot, data);
+	assert_int_equal(decode(data), -EINVAL);
+}
+
 static void test_bad_records(void **state)
 {
 	struct seal_slot slot = good();
@@ -190,7 +236,8 @@ static void test_bad_records(void **state)
 	assert_int_equal(add(&slot, SEAL_RECORD_KEY, "a/b", 32), -EINVAL);
 	assert_int_equal(add(&slot, SEAL_RECORD_KEY, ".", 32), -EINVAL);
 	assert_int_equal(add(&slot, SEAL_RECORD_RECOVERY, "x", 32), -EINVAL);
-	assert_int_equal(add(&slot, 3, "x", 32), -EINVAL);
+	assert_int_equal(add(&slot, 0, "x", 32), -EINVAL);
+	assert_int_equal(add(&slot, 5, "x", 32), -EINVAL);
 	assert_int_equal(add(&slot, SEAL_RECORD_KEY, "x", 0), -EINVAL);
 	assert_int_equal(slot.records_size, 0);
 	for (int i = 0; i < 6 && r == 0; i++) {
@@ -223,6 +270,8 @@ int main(void)
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_remove),
+		cmocka_unit_test(test_next),
 		cmocka_unit_test(test_bad_records),
 	};
 
