@@ -80,7 +80,7 @@ _dmstack_values() {
 
 _dmstack_positional() {
 	case $1:$2 in
-	*dmstack:attach | *dmstack:detach | *dmstack:suspend | *dmstack:resume | *dmstack:plan | *dmstack:status) _dmstack_names "$1" ;;
+	*dmstack:attach | *dmstack:detach | *dmstack:suspend | *dmstack:resume | *dmstack:rekey | *dmstack:plan | *dmstack:status) _dmstack_names "$1" ;;
 	*dmstack-build:verify | *dmstack-build:extract | *dmstack-build:inspect | *dmstack-build:sign)
 		compgen -f -- "$3"
 		;;

@@ -97,7 +97,7 @@ function __dmstack_complete
     else if test (string replace -r '.*/' '' $program) = dmstack-build
         contains $verb verify extract inspect sign
         and __fish_complete_path "$cur"
-    else if contains $verb attach detach plan status suspend resume
+    else if contains $verb attach detach plan status suspend resume rekey
         $program list 2>/dev/null | string replace -r ' .*' '' | tail -n +2
     end
 end

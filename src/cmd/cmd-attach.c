@@ -29,15 +29,6 @@ static const struct option_def options[] = {
 		"every stack that an initrd has to attach" },
 };
 
-static int attach_layer(const struct stack *stack, struct layer *layer, struct diag *diag)
-{
-	_cleanup_(plan_done) struct plan plan = {};
-	int r;
-
-	r = plan_attach(stack, layer, &plan, diag);
-	return r < 0 ? r : run_plan(&plan, diag);
-}
-
 static int attach_named(
 	const char *name, bool enforce, struct fail_policy *policy, struct diag *diag)
 {
@@ -60,7 +51,7 @@ static int attach_named(
 		if (r < 0)
 			return r;
 	}
-	return attach_layer(&stack, layer, diag);
+	return run_attach(&stack, layer, diag);
 }
 
 static int attach_one(const char *name, bool enforce, struct diag *diag)
@@ -151,7 +142,7 @@ static int attach_initrd(struct diag *diag)
 
 		if (!is_initrd_top(&cmdline, &stack, layer))
 			continue;
-		r = attach_layer(&stack, layer, &why);
+		r = run_attach(&stack, layer, &why);
 		if (r < 0) {
 			layer_failed(layer, r, &why);
 			failed += !layer->common.nofail;

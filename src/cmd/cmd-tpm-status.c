@@ -81,10 +81,18 @@ static int status_get(struct seal_session *session, struct status *ret, struct d
 	return r;
 }
 
+/* The label of a re-keying that has not ended, or NULL. */
+static const char *rekeying_label(const struct seal_slot *slot, struct seal_record *record)
+{
+	return seal_record_find_next(slot, record) == 1 ? record->label : NULL;
+}
+
 static void print_slots(const struct status *status, struct buf *out)
 {
 	for (unsigned i = 0; i < SEAL_SLOT_COUNT; i++) {
 		const struct seal_slot *slot = &status->session->places[i].slot;
+		struct seal_record record;
+		const char *label = rekeying_label(slot, &record);
 
 		buf_printf(out, "slot %c        %s", 'A' + (char)i, slot_word(status, i));
 		if (status->session->places[i].valid)
@@ -93,6 +101,8 @@ static void print_slots(const struct status *status, struct buf *out)
 				slot->flags & SEAL_SLOT_SIGNED ? ", signed PCRs" : "",
 				slot->flags & SEAL_SLOT_PIN ? ", PIN" : "",
 				slot->flags & SEAL_SLOT_FRESH ? ", enrolment not ended" : "");
+		if (status->session->places[i].valid && label)
+			buf_printf(out, ", re-keying of %s not ended", label);
 		buf_putc(out, '\n');
 	}
 }
@@ -119,6 +129,7 @@ static void print_text(const struct status *status, struct buf *out)
 static void json_slot(const struct status *status, unsigned i, struct buf *out)
 {
 	const struct seal_slot *slot = &status->session->places[i].slot;
+	struct seal_record record;
 	char uuid[37];
 
 	json_separate(out);
@@ -133,6 +144,8 @@ static void json_slot(const struct status *status, unsigned i, struct buf *out)
 		json_member_u64(out, "literal_pcrs", slot->literal_mask);
 		json_member_bool(out, "pin", slot->flags & SEAL_SLOT_PIN);
 		json_member_bool(out, "enrolling", slot->flags & SEAL_SLOT_FRESH);
+		if (rekeying_label(slot, &record))
+			json_member(out, "rekeying", record.label);
 	}
 	buf_putc(out, '}');
 }

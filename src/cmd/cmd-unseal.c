@@ -74,7 +74,10 @@ static int unseal_sealed(struct seal_command *command, struct diag *diag)
 		return TPM_STATE_ROLLBACK;
 	if (r < 0)
 		return r;
-	r = settle(session, diag);
+	/* Nobody is there who could say "dmstack rekey". */
+	r = seal_command_rekey_resume(command, diag);
+	if (r == 0)
+		r = settle(session, diag);
 	if (r != 0)
 		return r;
 	seal_forgive(session);

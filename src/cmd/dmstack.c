@@ -22,6 +22,7 @@ static const struct verb *const verbs[] = {
 	&verb_enroll,
 	&verb_unseal,
 	&verb_cap,
+	&verb_rekey,
 	&verb_reseal,
 	&verb_recover,
 	&verb_reset,

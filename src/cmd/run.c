@@ -294,6 +294,15 @@ int run_plan(const struct plan *plan, struct diag *diag)
 	return 0;
 }
 
+int run_attach(const struct stack *stack, struct layer *layer, struct diag *diag)
+{
+	_cleanup_(plan_done) struct plan plan = {};
+	int r;
+
+	r = plan_attach(stack, layer, &plan, diag);
+	return r < 0 ? r : run_plan(&plan, diag);
+}
+
 int run_compare(struct layer *layer, struct diag *diag)
 {
 	_cleanup_(run_layer_done) struct run_layer rl;

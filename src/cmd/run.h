@@ -16,6 +16,9 @@
  */
 int run_plan(const struct plan *plan, struct diag *diag) _must_check_;
 
+/* Plans a layer with all that it stands on, and does that. */
+int run_attach(const struct stack *stack, struct layer *layer, struct diag *diag) _must_check_;
+
 /*
  * Holds the live mapping of a layer against its configuration; changes nothing. 0: it is as
  * planned; -ENODEV: it is not active; -EEXIST: it differs, and the diag says where.

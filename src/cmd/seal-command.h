@@ -38,6 +38,14 @@ int seal_ask_recovery(struct secret **ret, struct diag *diag) _must_check_;
  */
 int seal_command_enroll(
 	struct seal_command *command, const char *output, struct diag *diag) _must_check_;
+/*
+ * Gives a layer (NULL: all those whose key was there before the root secret) a key of this machine's
+ * own; first it goes on with what was interrupted. The session is unlocked. -ECANCELED: a signal came.
+ */
+int seal_command_rekey(
+	struct seal_command *command, struct layer *layer, struct diag *diag) _must_check_;
+/* Only goes on with what was interrupted, if that is so. */
+int seal_command_rekey_resume(struct seal_command *command, struct diag *diag) _must_check_;
 /* Puts the keys of all labels into the keyring: from the root secret, or those of before. */
 int seal_publish(const struct seal_command *command, struct diag *diag) _must_check_;
 int seal_publish_kept(const struct seal_command *command, struct diag *diag) _must_check_;

@@ -227,8 +227,14 @@ void seal_forgive(struct seal_session *session)
 int seal_close_latch(struct seal_session *session, struct diag *diag)
 {
 	uint32_t index = counter_index(session) + 1;
-	int r = 0;
+	struct seal_record next;
+	int r = seal_record_find_next(&session->places[session->current].slot, &next);
 
+	if (r > 0)
+		return diag_set(diag, -EBUSY,
+			"the re-keying of what has the key tpm2:%s was interrupted; before the latch "
+			"is closed, \"dmstack rekey\" has to go on with it",
+			next.label);
 	if (session->latch == TPM_NV_ABSENT || session->latch == TPM_NV_FOREIGN) {
 		r = tpm_nv_undefine(session->tpm, index, diag);
 		if (r == 0)
@@ -246,16 +252,45 @@ int seal_close_latch(struct seal_session *session, struct diag *diag)
 	return seal_renew(session, NULL, NULL, diag);
 }
 
-int seal_renew(struct seal_session *session, const struct seal_pin *pin, const struct secret *auth,
-	struct diag *diag)
+/* The other slot, and then the counter, which makes it the valid one. */
+static int slot_succeed(struct seal_session *session, struct seal_slot *slot,
+	const struct secret *auth, struct diag *diag)
 {
 	unsigned place = session->current == 0 ? 1 : 0;
-	struct seal_slot slot = session->places[session->current].slot;
 	uint64_t counter;
 	int r;
 
+	slot->counter = session->places[session->current].slot.counter + 1;
+	r = seal_slot_write(session, place, slot, auth, diag);
+	if (r == 0)
+		r = tpm_counter_increment(session->tpm, counter_index(session), diag);
+	if (r == 0)
+		r = tpm_counter_read(session->tpm, counter_index(session), &counter, diag);
+	if (r != 0)
+		return r;
+	if (counter != slot->counter)
+		return tpm_state_set(TPM_STATE_COMM, "the counter does not go on one by one", diag);
+	session->current = (int)place;
+	return 0;
+}
+
+int seal_put_records(
+	struct seal_session *session, const struct seal_slot *records, struct diag *diag)
+{
+	struct seal_slot slot = session->places[session->current].slot;
+
+	memcpy(slot.records, records->records, sizeof(slot.records));
+	slot.records_size = records->records_size;
+	return slot_succeed(session, &slot, session->auth, diag);
+}
+
+int seal_renew(struct seal_session *session, const struct seal_pin *pin, const struct secret *auth,
+	struct diag *diag)
+{
+	struct seal_slot slot = session->places[session->current].slot;
+	int r;
+
 	slot.flags &= (uint16_t)~SEAL_SLOT_FRESH;
-	slot.counter++;
 	if (pin) {
 		slot.flags |= SEAL_SLOT_PIN;
 		slot.pin = *pin;
@@ -274,17 +309,7 @@ int seal_renew(struct seal_session *session, const struct seal_pin *pin, const s
 		if (r != 0)
 			return r;
 	}
-	r = seal_slot_write(session, place, &slot, auth, diag);
-	if (r == 0)
-		r = tpm_counter_increment(session->tpm, counter_index(session), diag);
-	if (r == 0)
-		r = tpm_counter_read(session->tpm, counter_index(session), &counter, diag);
-	if (r != 0)
-		return r;
-	if (counter != slot.counter)
-		return tpm_state_set(TPM_STATE_COMM, "the counter does not go on one by one", diag);
-	session->current = (int)place;
-	return 0;
+	return slot_succeed(session, &slot, auth, diag);
 }
 
 /* The newest slot that the recovery key opens and that is authentic. */

@@ -99,6 +99,9 @@ int seal_close_latch(struct seal_session *session, struct diag *diag) _must_chec
  */
 int seal_renew(struct seal_session *session, const struct seal_pin *pin, const struct secret *auth,
 	struct diag *diag) _must_check_;
+/* The same with other records and nothing else changed: not even what is configured by now. */
+int seal_put_records(struct seal_session *session, const struct seal_slot *records,
+	struct diag *diag) _must_check_;
 /* A PIN from the source, and the auth value that it stands for with new parameters. */
 int seal_new_pin(const struct seal_pins *pins, struct seal_pin *ret_pin, struct secret **ret_auth,
 	struct diag *diag) _must_check_;

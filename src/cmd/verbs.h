@@ -21,6 +21,7 @@ extern const struct verb verb_resume;
 extern const struct verb verb_enroll;
 extern const struct verb verb_unseal;
 extern const struct verb verb_cap;
+extern const struct verb verb_rekey;
 extern const struct verb verb_reseal;
 extern const struct verb verb_recover;
 extern const struct verb verb_reset;

@@ -13,6 +13,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -378,3 +379,30 @@ def need_tools():
     if missing:
         print(f"1..0 # SKIP {' and '.join(missing)} not there")
         sys.exit(77)
+
+
+def run_tests(tests, words):
+    """Each with a folder of its own; those whose name has one of the words, if there are any."""
+    need_tools()
+    own_keyring()
+    chosen = [t for t in tests if not words or any(w in t.__name__ for w in words)]
+    print(f"1..{len(chosen)}")
+    failed = False
+    for number, function in enumerate(chosen, 1):
+        with tempfile.TemporaryDirectory(prefix="dmstack-tpm-") as folder:
+            try:
+                function(folder)
+                print(f"ok {number} - {function.__doc__.splitlines()[0]}", flush=True)
+            except Exception as error:  # each test tells, and the others go on
+                failed = True
+                trace = error.__traceback__
+                file = function.__code__.co_filename
+                while trace.tb_next and (trace.tb_frame.f_code.co_filename != file or
+                                         trace.tb_next.tb_frame.f_code.co_filename == file):
+                    trace = trace.tb_next
+                print(f"# {function.__name__}, line {trace.tb_lineno}: "
+                      + f"{error}".replace("\n", "\n# "))
+                print(f"not ok {number} - {function.__doc__.splitlines()[0]}", flush=True)
+            finally:
+                clean_up()
+    sys.exit(failed)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Power cuts during enrolment, reseal and recovery: dmstack and the software TPM are killed at random moments.
+"""Power cuts during enrolment, reseal, recovery and re-keying: dmstack and the software TPM are killed at random moments.
 Afterwards the machine must come up by itself with the key that it had, or be as never enrolled, and
 the bootstrap phase and the sealed phase must never both be open. A recovery that was cut may want the
-recovery key once more, and nothing else.
-usage: test-power-cuts.py PROGRAM [KILLS [SEED]]"""
+recovery key once more, and nothing else. A re-keying that was cut goes on, and in the end all data is
+there under the new key only.
+usage: test-power-cuts.py PROGRAM BUILDER [KILLS [SEED]]"""
 
 import pathlib
 import random
@@ -13,10 +14,12 @@ import tempfile
 import time
 
 import machine as m
+from image import Image, MIB
 
-PROGRAM = sys.argv[1]
-KILLS = int(sys.argv[2]) if len(sys.argv) > 2 else 30
-SEED = int(sys.argv[3]) if len(sys.argv) > 3 else 4
+PROGRAM, BUILDER = sys.argv[1:3]
+KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 40
+SEED = int(sys.argv[4]) if len(sys.argv) > 4 else 4
+VERBS = ("enroll", "reseal", "recover", "rekey")
 
 
 class Fault(Exception):
@@ -114,6 +117,64 @@ def check_recovery(box, key):
     check_reseal(box, key)
 
 
+class Rekeyed:
+    """A machine with the image's key, which is to get its own; cut again and again."""
+
+    def __init__(self, folder):
+        self.image = Image(BUILDER, folder, size=6 * MIB)
+        self.original = self.image.data.read_bytes()
+        self.folder = pathlib.Path(folder)
+        self.number = 0
+
+    def machine(self):
+        """One that begins: enrolled, with the latch open."""
+        self.number += 1
+        box = m.Machine(PROGRAM, self.folder / f"rekey-{self.number}")
+        box.seal.write_bytes(bytes(MIB))
+        box.data = self.image.data
+        box.data.write_bytes(self.original)
+        box.layers = f"root crypt {{data}} tpm2:root {self.image.options}\n"
+        box.credential("dmstack.root", self.image.old)
+        box.boot()
+        box.run("enroll", "--keep-open")
+        m.clear_keys()
+        return box
+
+    def cut(self, rng, length):
+        """Cuts up to three times in a row; how many of them were within. Then it must go on."""
+        box = self.machine()
+        hits = 0
+        for _ in range(rng.randint(1, 3)):
+            hits += power_cut(box, "rekey", rng.uniform(0, length * 1.1), both=rng.random() < 0.5)
+            box.boot()
+        # By hand, or by the next boot of the sealed phase.
+        by_hand = rng.random() < 0.5
+        if by_hand or b"K" + self.image.old == self.key(box):
+            m.clear_keys()
+            box.run("rekey")
+        key = self.key(box)
+        if not key or key[1:] == self.image.old or not self.image.is_whole(key[1:]):
+            raise Fault(f"the data is lost ({'rekey' if by_hand else 'unseal'}, {hits} hits)")
+        if self.image.is_whole(self.image.old):
+            raise Fault("the image's key opens it still")
+        box.run("enroll", expect=None)
+        if box.status()["latch"] != "closed":
+            raise Fault("the latch is open")
+        box.tpm.kill()
+        box.boot()
+        if self.key(box) != key:
+            raise Fault("the next boot has another key")
+        return hits
+
+    def key(self, box):
+        """What the sealed phase opens with, which goes on with a re-keying."""
+        m.clear_keys()
+        result = box.run("unseal", expect=None)
+        if result.returncode != 0:
+            raise Fault(f"it does not come up: {result.returncode} {result.stderr}")
+        return m.key_read("root")
+
+
 def duration(box, verb):
     begin = time.monotonic()
     box.run(verb)
@@ -124,17 +185,25 @@ def main():
     m.need_tools()
     m.own_keyring()
     rng = random.Random(SEED)
-    faults, cut = [], {"enroll": 0, "reseal": 0, "recover": 0}
+    faults, cut = [], dict.fromkeys(VERBS, 0)
     with tempfile.TemporaryDirectory(prefix="dmstack-cuts-") as folder:
         box = m.Machine(PROGRAM, pathlib.Path(folder) / "probe")
         box.boot()
         lengths = {"enroll": duration(box, "enroll"), "reseal": duration(box, "reseal")}
         lengths["recover"] = lengths["enroll"]
         m.clean_up()
+        rekeyed = Rekeyed(folder)
+        lengths["rekey"] = duration(rekeyed.machine(), "rekey")
+        m.clean_up()
         box = key = None
         for number in range(KILLS):
-            verb = ("enroll", "reseal", "recover")[number % 3]
+            verb = VERBS[number % len(VERBS)]
             try:
+                if verb == "rekey":
+                    m.clean_up()
+                    box = None
+                    cut[verb] += rekeyed.cut(rng, lengths[verb])
+                    continue
                 if verb == "enroll":
                     m.clean_up()
                     box = m.Machine(PROGRAM, pathlib.Path(folder) / f"m{number}")
@@ -165,9 +234,8 @@ def main():
     print("1..1")
     for fault in faults:
         print("# " + fault.replace("\n", "\n# "))
-    print(f"# {KILLS} kills, {cut['enroll']} within an enrolment, {cut['reseal']} within a reseal, "
-          f"{cut['recover']} within a recovery, "
-          f"{len(faults)} faults")
+    print(f"# {KILLS} rounds, kills within: "
+          + ", ".join(f"{verb} {n}" for verb, n in cut.items()) + f"; {len(faults)} faults")
     # The kills must have hit something.
     good = not faults and all(cut.values())
     print(f"{'ok' if good else 'not ok'} 1 - power cuts lose no key and open no second phase")

@@ -5,7 +5,6 @@ usage: test-seal.py PROGRAM BUILDER [WORD...]"""
 import hashlib
 import pathlib
 import sys
-import tempfile
 
 import machine as m
 
@@ -585,29 +584,4 @@ def enrolled_on_the_bus(folder):
     proxy.close()
 
 
-def main():
-    m.need_tools()
-    m.own_keyring()
-    words = sys.argv[3:]
-    chosen = [t for t in tests if not words or any(w in t.__name__ for w in words)]
-    print(f"1..{len(chosen)}")
-    failed = False
-    for number, function in enumerate(chosen, 1):
-        with tempfile.TemporaryDirectory(prefix="dmstack-tpm-") as folder:
-            try:
-                function(folder)
-                print(f"ok {number} - {function.__doc__.splitlines()[0]}", flush=True)
-            except Exception as error:  # each test tells, and the others go on
-                failed = True
-                trace = error.__traceback__
-                while trace.tb_next and trace.tb_next.tb_frame.f_code.co_filename == __file__:
-                    trace = trace.tb_next
-                print(f"# {function.__name__}, line {trace.tb_lineno}: "
-                      + f"{error}".replace("\n", "\n# "))
-                print(f"not ok {number} - {function.__doc__.splitlines()[0]}", flush=True)
-            finally:
-                m.clean_up()
-    sys.exit(failed)
-
-
-main()
+m.run_tests(tests, sys.argv[3:])

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The order of writes is that of seal-journal.h. Threads share a piece; they wait for each other
+ * before each flush.
+ */
+
+#include "rekey-convert.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "fd.h"
+#include "interrupt.h"
+
+#define SLICES_MAX (REKEY_CAPACITY_MAX / SEAL_JOURNAL_SLICE)
+
+struct piece {
+	struct rekey_job *job;
+	uint8_t *data;	   /* REKEY_CAPACITY_MAX bytes; owned */
+	uint64_t position; /* of the layer, bytes */
+	uint32_t length;
+	uint8_t sums[SLICES_MAX * SEAL_JOURNAL_SUM];
+	struct digest **digests; /* one a worker; owned */
+};
+
+static void piece_done(struct piece *piece)
+{
+	for (unsigned i = 0; piece->digests && i < workers_count(piece->job->workers); i++)
+		(void)digest_free(piece->digests[i]);
+	free(piece->digests);
+	free(piece->data);
+}
+
+static int piece_init(struct piece *piece)
+{
+	unsigned n = workers_count(piece->job->workers);
+	int r = 0;
+
+	/* Aligned for devices that are read without a copy. */
+	piece->data = aligned_alloc(REKEY_ALIGNMENT, REKEY_CAPACITY_MAX);
+	piece->digests = calloc(n, sizeof(struct digest *));
+	if (!piece->data || !piece->digests)
+		return -ENOMEM;
+	for (unsigned i = 0; r == 0 && i < n; i++)
+		r = digest_clone(piece->job->journal->sum, &piece->digests[i]);
+	return r;
+}
+
+static uint32_t slice_size(const struct piece *piece, size_t slice)
+{
+	uint32_t begin = (uint32_t)slice * SEAL_JOURNAL_SLICE;
+
+	return MIN(piece->length - begin, SEAL_JOURNAL_SLICE);
+}
+
+/* Reads a slice, makes the new bytes of it, and puts them into the journal. */
+static int slice_make(void *userdata, unsigned worker, size_t slice)
+{
+	struct piece *piece = userdata;
+	struct rekey_job *job = piece->job;
+	uint32_t begin = (uint32_t)slice * SEAL_JOURNAL_SLICE, size = slice_size(piece, slice);
+	uint64_t position = piece->position + begin;
+	uint8_t *data = piece->data + begin;
+	int r;
+
+	r = fd_pread_full(job->fd, data, size, job->offset + position);
+	if (r == 0)
+		r = job->type->convert(job->state, worker, data, size, position >> SECTOR_SHIFT);
+	if (r < 0)
+		return r;
+	return seal_journal_put(job->journal, piece->digests[worker], data, size, begin,
+		piece->sums + slice * SEAL_JOURNAL_SUM);
+}
+
+static int slice_write(void *userdata, unsigned worker, size_t slice)
+{
+	struct piece *piece = userdata;
+	uint32_t begin = (uint32_t)slice * SEAL_JOURNAL_SLICE;
+
+	return fd_pwrite_full(piece->job->fd, piece->data + begin, slice_size(piece, slice),
+		piece->job->offset + piece->position + begin);
+}
+
+static int each_slice(
+	struct piece *piece, int (*work)(void *userdata, unsigned worker, size_t slice))
+{
+	size_t n = (piece->length + SEAL_JOURNAL_SLICE - 1) / SEAL_JOURNAL_SLICE;
+
+	return workers_run(piece->job->workers, work, piece, n);
+}
+
+static int piece_make(struct piece *piece, struct diag *diag)
+{
+	int r = each_slice(piece, slice_make);
+
+	if (r < 0)
+		return diag_set(diag, r, "cannot re-encrypt %u bytes at %ju: %s", piece->length,
+			(uintmax_t)piece->position, strerror(-r));
+	return seal_journal_commit(piece->job->journal, piece->length, piece->sums, diag);
+}
+
+static int piece_write(struct piece *piece, struct diag *diag)
+{
+	int r = each_slice(piece, slice_write);
+
+	if (r == 0 && fdatasync(piece->job->fd) < 0)
+		r = -errno;
+	return r < 0 ? diag_set(diag, r, "cannot write %u bytes at %ju of the layer: %s",
+			       piece->length, (uintmax_t)piece->position, strerror(-r))
+		     : 0;
+}
+
+/* What the newest entry of the journal has, which may be on the device or not. */
+static int resume(struct piece *piece, struct diag *diag)
+{
+	const struct rekey_entry *entry = &piece->job->journal->entry;
+	int r = seal_journal_resume(piece->job->journal, piece->data, diag);
+
+	if (r < 0)
+		return r;
+	piece->position = entry->position;
+	piece->length = entry->length;
+	return entry->length > 0 ? piece_write(piece, diag) : 0;
+}
+
+static void report(const struct rekey_job *job, uint64_t done)
+{
+	if (job->progress)
+		job->progress(job->userdata, done, job->journal->entry.size);
+}
+
+int rekey_convert(struct rekey_job *job, struct diag *diag)
+{
+	_cleanup_(piece_done) struct piece piece = { .job = job };
+	const struct rekey_entry *entry = &job->journal->entry;
+	int r;
+
+	r = piece_init(&piece);
+	if (r == 0)
+		r = resume(&piece, diag);
+	while (r == 0 && (piece.position += piece.length) < entry->size) {
+		report(job, piece.position);
+		if (interrupted)
+			return diag_set(diag, -ECANCELED, "interrupted; \"dmstack rekey\" goes on");
+		piece.length =
+			(uint32_t)MIN(entry->size - piece.position, (uint64_t)entry->capacity);
+		r = piece_make(&piece, diag);
+		if (r == 0)
+			r = piece_write(&piece, diag);
+	}
+	if (r == 0)
+		report(job, entry->size);
+	return r;
+}

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""dmstack rekey against a software TPM, on images of dmstack-build.
+usage: test-rekey.py PROGRAM BUILDER [WORD...]"""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import machine as m
+from image import Image, MIB
+
+PROGRAM, BUILDER = sys.argv[1:3]
+
+tests = []
+
+
+def test(function):
+    tests.append(function)
+    return function
+
+
+def make(folder, seal_size=MIB, enroll=True, **kwargs):
+    """An enrolled machine with the image on its disk; the latch is open."""
+    image = Image(BUILDER, folder, **kwargs)
+    box = m.Machine(PROGRAM, pathlib.Path(folder) / "machine")
+    box.seal.write_bytes(bytes(seal_size))
+    box.data = image.data
+    box.layers = "root crypt {data} tpm2:root " + image.options + "\n"
+    box.credential("dmstack.root", image.old)
+    box.boot()
+    if enroll:
+        box.run("enroll", "--keep-open")
+        assert m.key_read("root") == b"K" + image.old
+    return box, image
+
+
+def new_key(box, image):
+    key = m.key_read("root")
+    assert key[:1] == b"K" and len(key) == len(image.old) + 1 and key[1:] != image.old
+    assert not any(key[i:i + 16].hex() in box.said for i in range(1, len(key) - 15))
+    return key[1:]
+
+
+def records(box):
+    """Kind and label of the records in the slot of now."""
+    slots = box.status()["slots"]
+    data = box.slots()[[s["state"] for s in slots].index("current")]
+    public, private = m.struct.unpack(">HH", data[12:16])
+    at = 208 + public + private
+    end = at + m.struct.unpack(">H", data[172:174])[0]
+    found = []
+    while at < end:
+        kind, label, size = m.struct.unpack(">BBH", data[at:at + 4])
+        found.append((kind, data[at + 4:at + 4 + label].decode()))
+        at += 4 + label + 28 + size
+    return found
+
+
+def start(box, *args):
+    return subprocess.Popen(box.command(*args), env=box.environment(), stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            preexec_fn=m.die_with_parent)
+
+
+def interrupt(box):
+    """Starts to re-key, and stops it by a signal when it is under way."""
+    process = start(box, "rekey")
+    while process.poll() is None and not box.seal.read_bytes()[131072:131080].strip(b"\0"):
+        time.sleep(0.002)
+    time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=30)[0]
+    box.said += said
+    assert process.returncode == 1 and "interrupted" in said, (process.returncode, said)
+
+
+@test
+def plain(folder):
+    """the image's key is replaced before the latch closes, and opens nothing any more"""
+    box, image = make(folder)
+    box.run("rekey")
+    key = new_key(box, image)
+    assert image.is_whole(key) and not image.is_whole(image.old)
+    assert records(box) == [(4, "root")]
+    assert not box.seal.read_bytes()[131072:].strip(b"\0"), "the journal is left"
+    # Nothing is left to do; the machine goes on as any other.
+    before = image.data.read_bytes()
+    box.run("rekey")
+    assert image.data.read_bytes() == before
+    box.run("enroll")
+    box.run("cap")
+    for _ in range(2):
+        box.reboot()
+        m.clear_keys()
+        box.run("unseal")
+        assert m.key_read("root") == b"K" + key
+        box.run("cap")
+    box.run("rekey", expect=m.CAPPED)
+    assert image.is_whole(key)
+
+
+@test
+def forms(folder):
+    """other ciphers, sector sizes and offsets, and sizes that are no multiple of a piece"""
+    for number, (options, size, key_size) in enumerate([
+            ("cipher=aes-cbc-essiv:sha256,size=256,sector-size=512", MIB + 512, 32),
+            ("cipher=aes-xts-plain64,size=256,sector-size=512,skip=8", 3 * MIB - 4096, 32),
+            ("cipher=aes-xts-plain64,sector-size=4096,iv-large-sectors,offset=64", 2 * MIB, 64)]):
+        place = pathlib.Path(folder) / str(number)
+        place.mkdir()
+        box, image = make(place, seal_size=(1 + number) * MIB, options=options, size=size,
+                          key_size=key_size)
+        box.run("rekey", "root")
+        key = new_key(box, image)
+        assert image.is_whole(key) and not image.is_whole(image.old), options
+        m.clean_up()
+
+
+@test
+def by_name(folder):
+    """a key that is the machine's own already is replaced if the layer is named"""
+    box, image = make(folder)
+    box.run("rekey")
+    first = new_key(box, image)
+    box.run("rekey", "root")
+    second = new_key(box, image)
+    assert first != second and image.is_whole(second)
+    # One that comes from the root secret as well.
+    box.run("rekey", "nothing", expect=1)
+
+
+@test
+def sealed(folder):
+    """after the latch is closed, before the cap; with signed PCRs, a PIN and a recovery key"""
+    box, image = make(folder, enroll=False)
+    box.configure(pin=True, recovery=True)
+    box.make_key()
+    box.sign([1])
+    box.credential("dmstack.pin", "123456")
+    box.run("enroll", "--recovery-key", folder + "/recovery")
+    box.run("rekey")
+    key = new_key(box, image)
+    box.reboot()
+    m.clear_keys()
+    box.run("unseal")
+    assert m.key_read("root") == b"K" + key
+    assert image.is_whole(key)
+    # The recovery key gives the new key, too.
+    assert box.tpm.clear() == 0
+    box.reboot()
+    box.credential("dmstack.recovery", pathlib.Path(folder + "/recovery").read_text())
+    box.run("recover")
+    box.reboot()
+    m.clear_keys()
+    box.run("unseal")
+    assert m.key_read("root") == b"K" + key
+
+
+@test
+def after_good(folder):
+    """an epoch that is not yet known as good does not become final by it"""
+    box, image = make(folder)
+    box.configure(commit="after-good")
+    box.run("enroll")
+    box.configure(epoch=2)
+    box.run("rekey")
+    assert max(s["epoch"] for s in box.status()["slots"]) == 1
+    assert image.is_whole(new_key(box, image))
+
+
+@test
+def stopped(folder):
+    """between: no key, the latch stays open, tpm-status tells; then it goes on"""
+    box, image = make(folder, size=48 * MIB)
+    interrupt(box)
+    assert records(box) == [(1, "root"), (3, "root")]
+    assert [s.get("rekeying") for s in box.status()["slots"]].count("root") == 1
+    assert "re-keying of root" in box.run("tpm-status").stdout
+    # What is in the keyring is no key.
+    assert m.key_read("root") == b"N\0"
+    box.run("enroll", expect=1)
+    assert "dmstack rekey" in box.said
+    assert box.status()["latch"] == "open"
+    box.reboot()
+    m.clear_keys()
+    box.configure(sealed=False)
+    box.run("unseal")
+    assert m.key_read("root") == b"N\0"
+    box.run("rekey")
+    key = new_key(box, image)
+    assert image.is_whole(key)
+    box.run("enroll")
+
+
+@test
+def sealed_resumes(folder):
+    """in the sealed phase unseal goes on by itself, and only then closes the latch"""
+    box, image = make(folder, size=48 * MIB)
+    interrupt(box)
+    box.reboot()
+    m.clear_keys()
+    box.run("unseal")
+    key = new_key(box, image)
+    assert image.is_whole(key)
+    assert box.status()["latch"] == "closed"
+
+
+@test
+def other_layer(folder):
+    """between, another configuration or another size is refused, and nothing is changed"""
+    box, image = make(folder, size=48 * MIB)
+    interrupt(box)
+    before = image.data.read_bytes()
+    layers = box.layers
+    for words in ("sector-size=512", "sector-size=4096,skip=8", "sector-size=4096,offset=8",
+                  "sector-size=4096,cipher=aes-cbc-essiv:sha256,size=512"):
+        box.layers = f"root crypt {{data}} tpm2:root {words}\n"
+        box.run("rekey", expect=1)
+    box.layers = layers.replace("root crypt", "toor crypt")
+    box.run("rekey", expect=1)
+    box.layers = "root crypt {data} tpm2:other sector-size=4096\n"
+    box.run("rekey", expect=1)
+    box.layers = layers
+    os.truncate(image.data, len(before) - 4096)
+    box.run("rekey", expect=1)
+    assert image.data.read_bytes() == before[:-4096]
+    image.data.write_bytes(before)
+    box.run("rekey")
+    assert image.is_whole(new_key(box, image))
+
+
+@test
+def journal_lost(folder):
+    """between, a journal that somebody destroyed is told, and does not make it begin anew"""
+    box, image = make(folder, size=48 * MIB)
+    interrupt(box)
+    before, seal = image.data.read_bytes(), box.seal.read_bytes()
+    box.seal.write_bytes(seal[:131072] + bytes(len(seal) - 131072))
+    result = box.run("rekey", expect=1)
+    assert "journal" in result.stderr
+    assert image.data.read_bytes() == before
+    box.seal.write_bytes(seal)
+    box.run("rekey")
+    assert image.is_whole(new_key(box, image))
+
+
+@test
+def refusals(folder):
+    """what cannot be re-keyed is told before anything is written"""
+    box, image = make(folder, seal_size=m.DEVICE)
+    before = image.data.read_bytes()
+
+    def refused(word, *args):
+        slots = box.seal.read_bytes()
+        result = box.run("rekey", *args, expect=1)
+        assert word in result.stderr, result.stderr
+        assert image.data.read_bytes() == before and box.seal.read_bytes() == slots
+
+    refused("1048576 bytes")
+    box.seal.write_bytes(box.seal.read_bytes() + bytes(MIB))
+    layers = box.layers
+    box.layers = layers.replace("tpm2:root ", "tpm2:root read-only,")
+    refused("only be read")
+    box.layers = layers + "second crypt /nothing tpm2:root\n"
+    refused("more than once")
+    box.layers = layers + f"other crypt {box.data} /some/file\n"
+    refused("TPM", "other")
+    box.layers = layers.replace("sector-size=4096", "size=256")
+    refused("64 bytes where 32")
+    box.layers = layers.replace("sector-size=4096", "cipher=serpent-xts-plain64")
+    refused("serpent")
+    box.layers = "root luks {data} tpm2:root\n"
+    refused("type luks")
+    box.layers = layers
+    with open(image.data, "r+b") as file:
+        import fcntl
+        fcntl.flock(file, fcntl.LOCK_EX)
+        refused("somebody else")
+    box.run("rekey")
+    assert image.is_whole(new_key(box, image))
+
+
+@test
+def not_enrolled(folder):
+    """a machine that is not enrolled"""
+    box, _ = make(folder, enroll=False)
+    box.run("rekey", expect=m.RESET_REQUIRED)
+
+
+m.run_tests(tests, sys.argv[3:])
