@@ -8,31 +8,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "bytes.h"
-#include "cipher.h"
 #include "fd.h"
-#include "interrupt.h"
-#include "layer-crypt.h"
-#include "rekey-convert.h"
-
-#define SEAL_SIZE   (1U << 20)
-#define LAYER_SIZE  (2U << 20) /* five pieces */
-#define DATA_OFFSET 4096U      /* of the layer on its device */
-#define KEY_SIZE    64
-
-struct rig {
-	struct layer *layer;
-	struct seal_store store;
-	int fd; /* of the layer's device */
-	struct secret *root, *before, *after;
-	struct workers *workers;
-	struct rekey_entry identity;
-	uint8_t *plain, *expected; /* LAYER_SIZE bytes; what lies there at the end */
-	uint64_t stop_at;	   /* bytes */
-};
+#include "rekey-rig.h"
 
 static struct rekey_entry good_entry(void)
 {
@@ -107,138 +86,20 @@ static void test_capacity(void **state)
 	assert_int_equal(capacity, REKEY_CAPACITY_MAX);
 }
 
-static int make_file(size_t size)
-{
-	int fd = memfd_create("rekey", MFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, (off_t)size), 0);
-	return fd;
-}
-
-static struct secret *make_key(size_t size, uint8_t seed)
-{
-	struct secret *key;
-
-	assert_int_equal(secret_new(size, false, &key), 0);
-	for (size_t i = 0; i < size; i++)
-		secret_bytes(key)[i] = (uint8_t)(seed + 7 * i);
-	return key;
-}
-
-static void encrypt(const struct secret *key, const uint8_t *plain, uint8_t *ret)
-{
-	_cleanup_(cipher_freep) struct cipher *cipher = NULL;
-	struct cipher_params params = { .sector_size = 4096 };
-
-	assert_int_equal(cipher_spec_parse("aes-xts-plain64", &params.spec, NULL), 0);
-	assert_int_equal(cipher_new(&params, key, &cipher, NULL), 0);
-	assert_int_equal(cipher_encrypt(cipher, plain, ret, LAYER_SIZE, 0), 0);
-}
-
-static void rig_make(struct rig *rig)
-{
-	_cleanup_free_ uint8_t *old = malloc(LAYER_SIZE);
-
-	*rig = (struct rig){
-		.store = { .fd = make_file(SEAL_SIZE), .size = SEAL_SIZE },
-		.fd = make_file(DATA_OFFSET + LAYER_SIZE + 512),
-		.root = make_key(32, 1),
-		.before = make_key(KEY_SIZE, 2),
-		.after = make_key(KEY_SIZE, 3),
-		.identity = { .id = { 9 }, .layer = { 8 }, .size = LAYER_SIZE },
-		.plain = malloc(LAYER_SIZE),
-		.expected = malloc(LAYER_SIZE),
-		.stop_at = UINT64_MAX,
-	};
-	assert_true(old && rig->plain && rig->expected);
-	assert_int_equal(layer_new("data", &layer_type_crypt, &rig->layer, NULL), 0);
-	assert_int_equal(layer_set_option(rig->layer, "sector-size=4096", NULL), 0);
-	assert_int_equal(layer_set_option(rig->layer, "offset=8", NULL), 0);
-	assert_int_equal(workers_new(3, &rig->workers), 0);
-	for (size_t i = 0; i < LAYER_SIZE; i++)
-		rig->plain[i] = (uint8_t)(i * i >> 7);
-	encrypt(rig->before, rig->plain, old);
-	encrypt(rig->after, rig->plain, rig->expected);
-	assert_int_equal(fd_pwrite_full(rig->fd, old, LAYER_SIZE, DATA_OFFSET), 0);
-}
-
-static void rig_done(struct rig *rig)
-{
-	rig->workers = workers_free(rig->workers);
-	rig->layer = layer_free(rig->layer);
-	rig->root = secret_free(rig->root);
-	rig->before = secret_free(rig->before);
-	rig->after = secret_free(rig->after);
-	free(rig->plain);
-	free(rig->expected);
-	seal_store_done(&rig->store);
-	cleanup_close(&rig->fd);
-}
-
-static void stop(void *userdata, uint64_t done, uint64_t total)
-{
-	struct rig *rig = userdata;
-
-	assert_int_equal(total, LAYER_SIZE);
-	interrupted = done >= rig->stop_at && done < total;
-}
-
-/* As dmstack does it, with another process each time. */
-static int convert(struct rig *rig, bool begin)
-{
-	_cleanup_(seal_journal_done) struct seal_journal journal = {};
-	struct rekey_keys keys = { rig->before, rig->after };
-	struct rekey_job job = {
-		.type = &rekey_type_crypt,
-		.workers = rig->workers,
-		.journal = &journal,
-		.fd = rig->fd,
-		.offset = rekey_type_crypt.offset(rig->layer),
-		.progress = stop,
-		.userdata = rig,
-	};
-	int r;
-
-	assert_int_equal(
-		seal_journal_init(&rig->store, rig->root, &rig->identity, &journal, NULL), 0);
-	if (begin)
-		assert_int_equal(seal_journal_begin(&journal, NULL), 0);
-	assert_int_equal(rekey_type_crypt.open(
-				 rig->layer, &keys, workers_count(rig->workers), &job.state, NULL),
-		0);
-	r = rekey_convert(&job, NULL);
-	rekey_type_crypt.close(job.state);
-	interrupted = 0;
-	return r;
-}
-
-static void expect_end(struct rig *rig)
-{
-	_cleanup_free_ uint8_t *data = malloc(DATA_OFFSET + LAYER_SIZE + 512);
-
-	assert_non_null(data);
-	assert_int_equal(fd_pread_full(rig->fd, data, DATA_OFFSET + LAYER_SIZE + 512, 0), 0);
-	assert_memory_equal(data + DATA_OFFSET, rig->expected, LAYER_SIZE);
-	/* Nothing else was touched. */
-	assert_true(bytes_are_zero(data, DATA_OFFSET));
-	assert_true(bytes_are_zero(data + DATA_OFFSET + LAYER_SIZE, 512));
-}
-
 static void test_whole(void **state)
 {
-	_cleanup_(rig_done) struct rig rig;
+	_cleanup_(rekey_rig_done) struct rekey_rig rig;
 
-	rig_make(&rig);
-	assert_int_equal(convert(&rig, true), 0);
-	expect_end(&rig);
+	rekey_rig_make(&rig);
+	assert_int_equal(rekey_rig_convert(&rig, true), 0);
+	rekey_rig_expect_end(&rig);
 	/* At the end it only writes the last piece again. */
-	assert_int_equal(convert(&rig, false), 0);
-	expect_end(&rig);
+	assert_int_equal(rekey_rig_convert(&rig, false), 0);
+	rekey_rig_expect_end(&rig);
 }
 
 /* Bytes of that place of the newest or the other entry, which a cut may have left as anything. */
-static void tear(const struct rig *rig, int fd, uint64_t offset, size_t size)
+static void tear(const struct rekey_rig *rig, int fd, uint64_t offset, size_t size)
 {
 	_cleanup_free_ uint8_t *noise = malloc(size);
 
@@ -247,91 +108,84 @@ static void tear(const struct rig *rig, int fd, uint64_t offset, size_t size)
 	assert_int_equal(fd_pwrite_full(fd, noise, size, offset), 0);
 }
 
-static uint32_t capacity(void)
-{
-	uint32_t ret;
-
-	assert_int_equal(rekey_capacity(SEAL_SIZE, &ret, NULL), 0);
-	return ret;
-}
-
 /* Cut while a piece was written to the device: the journal has it. */
 static void test_torn_device(void **state)
 {
-	uint32_t piece = capacity();
+	uint32_t piece = rekey_rig_piece();
 
 	for (uint64_t n = 1; n <= 4; n++) {
-		_cleanup_(rig_done) struct rig rig;
+		_cleanup_(rekey_rig_done) struct rekey_rig rig;
 
-		rig_make(&rig);
+		rekey_rig_make(&rig);
 		rig.stop_at = n * piece;
-		assert_int_equal(convert(&rig, true), -ECANCELED);
+		assert_int_equal(rekey_rig_convert(&rig, true), -ECANCELED);
 		tear(&rig, rig.fd, DATA_OFFSET + (n - 1) * piece, piece);
 		rig.stop_at = UINT64_MAX;
-		assert_int_equal(convert(&rig, false), 0);
-		expect_end(&rig);
+		assert_int_equal(rekey_rig_convert(&rig, false), 0);
+		rekey_rig_expect_end(&rig);
 	}
 }
 
 /* Cut while the next entry was written to the journal: the one before it counts. */
 static void test_torn_journal(void **state)
 {
-	uint32_t piece = capacity();
+	uint32_t piece = rekey_rig_piece();
 
 	for (uint64_t n = 0; n <= 4; n++)
 		for (unsigned what = 0; what < 3; what++) {
-			_cleanup_(rig_done) struct rig rig;
+			_cleanup_(rekey_rig_done) struct rekey_rig rig;
 
-			rig_make(&rig);
+			rekey_rig_make(&rig);
 			rig.stop_at = n * piece;
-			assert_int_equal(convert(&rig, true), -ECANCELED);
+			assert_int_equal(rekey_rig_convert(&rig, true), -ECANCELED);
 			if (what != 0)
 				tear(&rig, rig.store.fd, rekey_header_offset(n + 1),
 					what == 1 ? 512 : REKEY_HEADER_SIZE);
 			if (what != 1)
 				tear(&rig, rig.store.fd, rekey_data_offset(n + 1, piece), 4096);
 			rig.stop_at = UINT64_MAX;
-			assert_int_equal(convert(&rig, false), 0);
-			expect_end(&rig);
+			assert_int_equal(rekey_rig_convert(&rig, false), 0);
+			rekey_rig_expect_end(&rig);
 		}
 }
 
 /* Again and again at every piece, so that each run does one. */
 static void test_many_stops(void **state)
 {
-	_cleanup_(rig_done) struct rig rig;
+	_cleanup_(rekey_rig_done) struct rekey_rig rig;
 	unsigned runs = 1;
 
-	rig_make(&rig);
+	rekey_rig_make(&rig);
 	rig.stop_at = 0;
-	assert_int_equal(convert(&rig, true), -ECANCELED);
-	for (rig.stop_at = capacity(); convert(&rig, false) != 0; rig.stop_at += capacity())
+	assert_int_equal(rekey_rig_convert(&rig, true), -ECANCELED);
+	for (rig.stop_at = rekey_rig_piece(); rekey_rig_convert(&rig, false) != 0;
+		rig.stop_at += rekey_rig_piece())
 		runs++;
 	assert_int_equal(runs, 5);
-	expect_end(&rig);
+	rekey_rig_expect_end(&rig);
 }
 
 static void test_refusals(void **state)
 {
-	_cleanup_(rig_done) struct rig rig;
+	_cleanup_(rekey_rig_done) struct rekey_rig rig;
 	uint8_t byte;
 
-	rig_make(&rig);
+	rekey_rig_make(&rig);
 	/* No journal; one of another secret, another re-keying, another layer, another size. */
-	assert_int_equal(convert(&rig, false), -EUCLEAN);
-	rig.stop_at = capacity();
-	assert_int_equal(convert(&rig, true), -ECANCELED);
+	assert_int_equal(rekey_rig_convert(&rig, false), -EUCLEAN);
+	rig.stop_at = rekey_rig_piece();
+	assert_int_equal(rekey_rig_convert(&rig, true), -ECANCELED);
 	secret_bytes(rig.root)[0] ^= 1;
-	assert_int_equal(convert(&rig, false), -EUCLEAN);
+	assert_int_equal(rekey_rig_convert(&rig, false), -EUCLEAN);
 	secret_bytes(rig.root)[0] ^= 1;
 	rig.identity.id[3] ^= 1;
-	assert_int_equal(convert(&rig, false), -EUCLEAN);
+	assert_int_equal(rekey_rig_convert(&rig, false), -EUCLEAN);
 	rig.identity.id[3] ^= 1;
 	rig.identity.layer[3] ^= 1;
-	assert_int_equal(convert(&rig, false), -EUCLEAN);
+	assert_int_equal(rekey_rig_convert(&rig, false), -EUCLEAN);
 	rig.identity.layer[3] ^= 1;
 	rig.identity.size -= 4096;
-	assert_int_equal(convert(&rig, false), -EUCLEAN);
+	assert_int_equal(rekey_rig_convert(&rig, false), -EUCLEAN);
 	rig.identity.size += 4096;
 
 	/* An entry in the other's place, which only somebody who copies puts there. */
@@ -344,23 +198,23 @@ static void test_refusals(void **state)
 	/* A bit of the header that is authentic. */
 	byte = header[67] ^ 1;
 	assert_int_equal(fd_pwrite_full(rig.store.fd, &byte, 1, rekey_header_offset(1) + 67), 0);
-	assert_int_equal(convert(&rig, false), -EUCLEAN);
+	assert_int_equal(rekey_rig_convert(&rig, false), -EUCLEAN);
 	assert_int_equal(
 		fd_pwrite_full(rig.store.fd, header, sizeof(header), rekey_header_offset(1)), 0);
 	rig.stop_at = UINT64_MAX;
-	assert_int_equal(convert(&rig, false), 0);
-	expect_end(&rig);
+	assert_int_equal(rekey_rig_convert(&rig, false), 0);
+	rekey_rig_expect_end(&rig);
 }
 
 static void test_wipe(void **state)
 {
-	_cleanup_(rig_done) struct rig rig;
+	_cleanup_(rekey_rig_done) struct rekey_rig rig;
 	_cleanup_(seal_journal_done) struct seal_journal journal = {};
 	_cleanup_free_ uint8_t *data = malloc(SEAL_SIZE);
 
-	rig_make(&rig);
+	rekey_rig_make(&rig);
 	tear(&rig, rig.store.fd, 0, REKEY_JOURNAL_OFFSET);
-	assert_int_equal(convert(&rig, true), 0);
+	assert_int_equal(rekey_rig_convert(&rig, true), 0);
 	assert_int_equal(seal_journal_init(&rig.store, rig.root, &rig.identity, &journal, NULL), 0);
 	assert_int_equal(seal_journal_wipe(&journal, NULL), 0);
 	assert_int_equal(fd_pread_full(rig.store.fd, data, SEAL_SIZE, 0), 0);
