@@ -45,26 +45,26 @@ installkernel() {
 	[[ ${#modules[@]} -eq 0 ]] || hostonly='' instmods -c "${modules[@]}"
 }
 
-# called by dracut
+# called by dracut, which does not look at what this returns: only exit ends the build.
 install() {
 	local list kind item
 	list=$(dmstack_closure) || {
 		dfatal "dmstack initrd-closure failed"
-		return 1
+		exit 1
 	}
 	while read -r kind item; do
 		case $kind in
 		binary | systemd) inst_binary "$item" ;;
-		library) inst_library "$item" ;;
+		library) inst "$item" ;;
 		unit | udev-rule | config | manifest | signature | certificate) inst_simple "$item" ;;
 		stack | module | key | "") ;;
 		*)
 			dfatal "dmstack initrd-closure lists a $kind, which this module does not know"
-			return 1
+			exit 1
 			;;
 		esac || {
 			dfatal "dmstack: $item cannot be installed"
-			return 1
+			exit 1
 		}
 	done <<<"$list"
 	# At shutdown the root's own stack is taken down from here.
