@@ -165,3 +165,15 @@ guest_read_only() {
 	refuse "the root cannot be written to" touch /srv/kept
 	check "no layer counts a mismatch" no_mismatch
 }
+
+# guest_read_only_var: the root cannot be written to, /var on its own layer can and is kept.
+guest_read_only_var() {
+	check_root "$NAME" "$TYPES"
+	refuse "the root cannot be written to" touch /srv/kept
+	check "/var is on its own layer" is "$(findmnt -n -o SOURCE /var)" /dev/mapper/var
+	if [ "$BOOT" = 1 ]; then
+		check "a file is written to /var" sh -c 'date >/var/kept && sync'
+	else
+		check "the file of the first boot is there" test -s /var/kept
+	fi
+}

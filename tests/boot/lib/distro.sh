@@ -58,18 +58,22 @@ distro_chroot() {
 		"$1" env -i PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 HOME=/root "${@:2}"
 }
 
-# distro_prepare SUITE TOOL: $work/tree with dmstack in it, $distro_version of its kernel, and a
-# small root file system made of it, $work/root.ext4.
-distro_prepare() {
-	distro_tool=$2
-	distro_ensure "$1" "$2" || return 1
-	cp -a "$distro_cache" "$work/tree" &&
+# distro_install CACHE: $work/tree with dmstack in it, and $distro_version of its kernel.
+distro_install() {
+	cp -a "$1" "$work/tree" &&
 		meson install -C "$boot_build" --destdir "$work/tree" --no-rebuild --quiet \
 			>"$work/install.log" 2>&1 || return 1
 	distro_version=$(ls "$work/tree/usr/lib/modules")
 	vm_kernel=$work/tree/boot/vmlinuz-$distro_version
 	vm_memory=1024
 	manifest_place=$work/tree/usr/lib/dmstack.d
+}
+
+# distro_prepare SUITE TOOL: as distro_install, and a small root file system made of it in
+# $work/root-tree.
+distro_prepare() {
+	distro_tool=$2 distro_root_size=160M distro_boot_mode=ro,nofail
+	distro_ensure "$1" "$2" && distro_install "$distro_cache" || return 1
 	cp -a "$work/tree" "$work/root-tree" && tree_slim "$work/root-tree" &&
 		tree_keep_modules "$work/tree" "$work/root-tree" "$distro_version" || return 1
 	mkdir -p "$work/root-tree"/{mnt,srv}
@@ -77,8 +81,8 @@ distro_prepare() {
 
 # distro_root FILE: makes the image, when the scenario has put into $work/root-tree what it wants.
 distro_root() {
-	echo "/dev/disk/by-id/virtio-boot /boot ext4 ro,nofail 0 0" >>"$work/root-tree/etc/fstab"
-	truncate -s 160M "$1" &&
+	echo "/dev/disk/by-id/virtio-boot /boot ext4 $distro_boot_mode 0 0" >>"$work/root-tree/etc/fstab"
+	truncate -s "$distro_root_size" "$1" &&
 		mke2fs -q -t ext4 -b 4096 -m 0 -U "$boot_fs_uuid" -O ^resize_inode -J size=4 \
 			-N 16384 -E root_owner=0:0 -d "$work/root-tree" "$1" &&
 		rm -rf "$work/root-tree"
@@ -109,13 +113,18 @@ distro_build() {
 	esac
 }
 
+# distro_test_module: puts dracut's module that reports on the shutdown into the tree.
+distro_test_module() {
+	mkdir -p "$work/tree/usr/lib/dracut/modules.d/99dmstack-test"
+	cp "$boot_dir"/guest/dracut/* "$work/tree/usr/lib/dracut/modules.d/99dmstack-test/"
+}
+
 # distro_initrd OPTION...: builds the initrd, as INITRD of the scenario and as the disk "boot", where
 # the shutdown finds it.
 distro_initrd() {
 	local file=/boot/initrd.img-$distro_version
 	if [ "$distro_tool" = dracut ]; then
-		mkdir -p "$work/tree/usr/lib/dracut/modules.d/99dmstack-test"
-		cp "$boot_dir"/guest/dracut/* "$work/tree/usr/lib/dracut/modules.d/99dmstack-test/"
+		distro_test_module
 		set -- --add dmstack-test "$@"
 	fi
 	host "the initrd is built by $distro_tool" distro_build "$file" "$@" || return 1

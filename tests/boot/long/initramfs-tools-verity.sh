@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC2034,SC2154
+TITLE="Debian 13, initramfs-tools: a read-only root under verity and a writable /var on crypt; a reboot"
+TYPES="verity"
+BOOTS=2
+# The first boot ends in a reboot.
+GUEST_POWEROFF=reboot
+
+prepare() {
+	distro_prepare trixie initramfs-tools &&
+		distro_stack_verity_var || return 1
+	distro_initrd && distro_added_is_closure
+}
+
+guest() {
+	guest_read_only_var
+}
