@@ -214,23 +214,42 @@ bool unit_layer_is_used(const struct layer *layer)
 	return layer->mark != MARK_NONE;
 }
 
-/* A sleep that did not begin with the keys gone would be worse than none, so it is required. */
-static void sleep_add(struct units *u)
+static bool wipes_for_sleep(const struct layer *layer)
+{
+	return layer->common.suspend == SUSPEND_WIPE;
+}
+
+static bool has_damage_unit(const struct layer *layer)
+{
+	return layer->common.damage_unit;
+}
+
+/* Settings of a unit of the running system, wanted as soon as one layer with a unit needs them. */
+static void add_if_any(struct units *u, bool (*needs)(const struct layer *layer),
+	const char *folder, const char *name, const char *settings)
 {
 	const struct stack *stack = u->in->stack;
 
 	for (size_t i = 0; i < stack->n_layers; i++) {
-		const struct layer *layer = stack->layers[i];
+		struct buf *buf;
 
-		if (layer->mark == MARK_NONE || layer->common.suspend != SUSPEND_WIPE)
+		if (stack->layers[i]->mark == MARK_NONE || !needs(stack->layers[i]))
 			continue;
-		buf_puts(unit_tree_add_file(
-				 u->tree, UNIT_PLACE_NORMAL, "sleep.target.d", "50-dmstack.conf"),
-			GENERATED_HEAD "Requires=dmstack-suspend.service\n"
-				       "After=dmstack-suspend.service\n");
+		buf = unit_tree_add_file(u->tree, UNIT_PLACE_NORMAL, folder, name);
+		buf_puts(buf, GENERATED_HEAD);
+		buf_puts(buf, settings);
 		unit_tree_end_file(u->tree);
 		return;
 	}
+}
+
+static void host_add(struct units *u)
+{
+	/* A sleep that did not begin with the keys gone would be worse than none: required. */
+	add_if_any(u, wipes_for_sleep, "sleep.target.d", "50-dmstack.conf",
+		"Requires=dmstack-suspend.service\nAfter=dmstack-suspend.service\n");
+	add_if_any(u, has_damage_unit, "dmstack.target.d", "60-dmstack-watch.conf",
+		"Wants=dmstack-watch.service\n");
 }
 
 /* Every layer once, though stacks may share it. */
@@ -266,7 +285,7 @@ static int tops_add_units(struct units *u, const struct top *tops, size_t n_tops
 	tops_add_target(u, tops, n_tops, false);
 	tops_add_target(u, tops, n_tops, true);
 	if (!u->in->initrd)
-		sleep_add(u);
+		host_add(u);
 	unit_tpm_add(u);
 	waits_add_units(u);
 	return buf_error(&u->tree->text);

@@ -36,8 +36,7 @@ has_count() {
 
 guest() {
 	check "the layer comes up" dmstack attach tree
-	systemctl start dmstack-watch.service
-	check "the watch runs" is "$(systemctl is-active dmstack-watch.service)" active
+	check "the watch was started, since there are damage units" is "$(systemctl is-active dmstack-watch.service)" active
 	refuse "a damaged block of verity is not read" reads_whole /dev/mapper/tree
 	check "the journal has it, with the number of the block" wait_until has_entry \
 		DMSTACK_LAYER=tree DMSTACK_EVENT=corrupted "DMSTACK_BLOCK=$(cat /run/tree.block)" \
