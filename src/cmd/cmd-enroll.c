@@ -4,11 +4,12 @@
  */
 
 #include "log.h"
+#include "qr.h"
 #include "seal-command.h"
 #include "verbs.h"
 
 struct enroll_opts {
-	bool keep_open;
+	bool keep_open, qr;
 	const char *recovery;
 };
 
@@ -17,14 +18,19 @@ static const struct option_def options[] = {
 		"leave the latch open: the bootstrap phase goes on with the new keys" },
 	{ "recovery-key", 0, OPTION_STRING, offsetof(struct enroll_opts, recovery), "FILE",
 		"write the recovery key to this new file instead of the terminal" },
+	{ "recovery-qr", 0, OPTION_FLAG, offsetof(struct enroll_opts, qr), NULL,
+		"show the recovery key as a QR code, too" },
 };
 
 static int enroll_run(const void *opts, const char *const *args, struct diag *diag)
 {
 	const struct enroll_opts *o = opts;
 	_cleanup_(seal_command_done) struct seal_command command = {};
+	const struct seal_recovery_output to = { .file = o->recovery, .qr = o->qr };
 	int r;
 
+	if (o->qr && !qr_is_supported())
+		return usage_error(diag, "--recovery-qr: dmstack was built without libqrencode");
 	r = seal_command_open(&command, diag);
 	if (r != 0)
 		return r;
@@ -32,7 +38,7 @@ static int enroll_run(const void *opts, const char *const *args, struct diag *di
 	if (!seal_is_latched(command.session) && seal_is_fresh(command.session))
 		r = seal_unlock(command.session, &seal_pins_present, diag);
 	else
-		r = seal_command_enroll(&command, o->recovery, diag);
+		r = seal_command_enroll(&command, &to, diag);
 	if (r == 0 && !o->keep_open)
 		r = seal_close_latch(command.session, diag);
 	if (r == 0)

@@ -62,7 +62,7 @@ static int unseal_sealed(struct seal_command *command, struct diag *diag)
 	if (!seal_is_latched(session) && seal_is_blank(session) &&
 		session->seal->bootstrap == SEAL_BOOTSTRAP_ALLOW) {
 		log_notice("this machine is not enrolled yet, and enrols itself now");
-		r = seal_command_enroll(command, NULL, diag);
+		r = seal_command_enroll(command, &(struct seal_recovery_output){}, diag);
 	} else {
 		r = seal_unlock(session, &seal_pins_present, diag);
 	}

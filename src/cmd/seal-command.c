@@ -3,6 +3,7 @@
  * Between the verbs and the seal.
  */
 
+#include "qr.h"
 #include "seal-command.h"
 
 #include <fcntl.h>
@@ -245,31 +246,56 @@ static int check_blank(
 }
 
 /* Never to standard output by itself: that of a service is the journal. */
-static int recovery_show(const struct secret *recovery, const char *output, struct diag *diag)
+static int recovery_open(const char *path, bool is_file, struct diag *diag)
 {
+	int fd = is_file ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)
+			 : open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? diag_set(diag, -errno, "cannot show the recovery key on %s: %s", path,
+				strerror(errno))
+		      : fd;
+}
+
+/* The code is of the text as it is typed. */
+static int recovery_write_qr(int fd, const struct secret *text, struct diag *diag)
+{
+	_cleanup_(secret_freep) struct secret *code = NULL;
+	int r = qr_make(text, &code, diag);
+
+	return r < 0 ? r : fd_write_full(fd, secret_peek(code), secret_size(code));
+}
+
+static int recovery_show(
+	const struct secret *recovery, const struct seal_recovery_output *to, struct diag *diag)
+{
+	static const char head[] = "\nThe recovery key of this machine, shown this once:\n";
 	_cleanup_(secret_freep) struct secret *text = NULL;
 	_cleanup_close_ int fd = -EBADF;
-	const char *path = output ?: isatty(STDIN_FILENO) ? "/dev/tty" : "/dev/console";
+	const char *path = to->file ?: isatty(STDIN_FILENO) ? "/dev/tty" : "/dev/console";
 	int r = seal_recovery_text(recovery, &text);
 
 	if (r < 0)
 		return r;
-	fd = output ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)
-		    : open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	fd = recovery_open(path, to->file, diag);
 	if (fd < 0)
-		return diag_set(diag, -errno, "cannot show the recovery key on %s: %s", path,
-			strerror(errno));
-	secret_bytes(text)[secret_size(text) - 1] = '\n';
-	if (!output)
-		r = fd_write_full(fd, "\nThe recovery key of this machine, shown this once:\n", 52);
+		return fd;
+	if (!to->file)
+		r = fd_write_full(fd, head, sizeof(head) - 1);
+	/* The last byte is the NUL of the text. */
 	if (r == 0)
-		r = fd_write_full(fd, secret_peek(text), secret_size(text));
-	if (r == 0 && output && fsync(fd) < 0)
+		r = fd_write_full(fd, secret_peek(text), secret_size(text) - 1);
+	if (r == 0)
+		r = fd_write_full(fd, "\n", 1);
+	secret_truncate(text, secret_size(text) - 1);
+	if (r == 0 && to->qr)
+		r = recovery_write_qr(fd, text, diag);
+	if (r == 0 && to->file && fsync(fd) < 0)
 		r = -errno;
 	return r < 0 ? diag_set(diag, r, "cannot write to %s: %s", path, strerror(-r)) : 0;
 }
 
-int seal_command_enroll(struct seal_command *command, const char *output, struct diag *diag)
+int seal_command_enroll(
+	struct seal_command *command, const struct seal_recovery_output *to, struct diag *diag)
 {
 	_cleanup_(seal_kept_keys_done) struct seal_kept_keys keys = {};
 	struct seal_enrolment enrolment = { .keys = &keys, .pins = &seal_pins_present };
@@ -283,7 +309,7 @@ int seal_command_enroll(struct seal_command *command, const char *output, struct
 		r = seal_enroll(command->session, &enrolment, diag);
 	recovery = enrolment.recovery;
 	if (r == 0 && recovery)
-		r = recovery_show(recovery, output, diag);
+		r = recovery_show(recovery, to, diag);
 	return r;
 }
 

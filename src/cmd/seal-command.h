@@ -31,13 +31,17 @@ extern const struct seal_pins seal_pins_new;
 /* The recovery key: the credential dmstack.recovery, else somebody is asked. */
 int seal_ask_recovery(struct secret **ret, struct diag *diag) _must_check_;
 
+struct seal_recovery_output {
+	const char *file; /* a new one; NULL: the terminal */
+	bool qr;	  /* as a QR code as well; the caller has asked qr_is_supported() */
+};
+
 /*
  * Enrols. Devices whose key will be a new one must be blank: what lies there would be lost, or
- * somebody wants the machine to begin anew. output: a new file for the recovery key, or NULL: the
- * terminal.
+ * somebody wants the machine to begin anew. to: where the recovery key goes, if there is one.
  */
-int seal_command_enroll(
-	struct seal_command *command, const char *output, struct diag *diag) _must_check_;
+int seal_command_enroll(struct seal_command *command, const struct seal_recovery_output *to,
+	struct diag *diag) _must_check_;
 /*
  * Gives a layer (NULL: all those whose key was there before the root secret) a key of this machine's
  * own; first it goes on with what was interrupted. The session is unlocked. -ECANCELED: a signal came.

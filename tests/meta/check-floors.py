@@ -20,6 +20,7 @@ LIBRARIES = {
     "argon2.h": ["src/platform/kdf"],
     "xxhash.h": ["src/platform/digest"],
     "libfdisk/": ["src/platform/gpt"],
+    "qrencode.h": ["src/platform/qr"],
     "isa-l": ["src/platform/parity"],
     "systemd/": [],
     "tss2/": ["src/platform/tpm"],

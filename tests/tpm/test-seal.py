@@ -2,9 +2,15 @@
 """dmstack's seal against a software TPM: what opens, and what each attack ends in.
 usage: test-seal.py PROGRAM BUILDER [WORD...]"""
 
+import fcntl
 import hashlib
+import os
 import pathlib
+import pty
+import subprocess
 import sys
+import termios
+import tty
 
 import machine as m
 
@@ -450,6 +456,39 @@ def recovery(folder):
     new.reboot()
     opens(new, key)
     new.close()
+
+
+@test
+def recovery_on_terminal(folder):
+    """the recovery key on the terminal, with the QR code that qrencode draws of it"""
+    box = make(folder, recovery=True)
+    main, terminal = pty.openpty()
+    tty.setraw(terminal)
+    shown = b""
+    with subprocess.Popen(box.command("enroll", "--recovery-qr"), env=box.environment(),
+                          stdin=terminal, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          start_new_session=True,
+                          preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) as process:
+        os.close(terminal)
+        try:
+            while more := os.read(main, 4096):
+                shown += more
+        except OSError:
+            pass
+        said = process.stderr.read().decode()
+    assert process.returncode == 0, said
+    assert "qr" not in said.lower() and not any(line in said for line in shown.decode().split())
+    lines = shown.decode().splitlines()
+    assert lines[1] == "The recovery key of this machine, shown this once:" and len(lines[2]) == 80
+    code = subprocess.run(["qrencode", "-t", "UTF8", "-m", "2", "-l", "M", "-8"],
+                          input=lines[2].encode(), capture_output=True, check=True).stdout
+    assert lines[3:] == code.decode().splitlines()
+    box.run("cap")
+    box.tpm.clear()
+    box.reboot()
+    box.credential("dmstack.recovery", lines[2])
+    box.run("recover")
+    box.close()
 
 
 @test
