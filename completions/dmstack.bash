@@ -67,7 +67,7 @@ _dmstack_values() {
 		if [[ $4 == *=* ]]; then
 			compgen -f -P "${4%%=*}=" -- "${4#*=}"
 		else
-			printf '%s\n' credential: file: keyring:
+			printf '%s\n' credential: file: keyring: tpm2:
 		fi
 		;;
 	--stack | -s) tr ' ' '\n' <<<"$_dmstack_presets" ;;

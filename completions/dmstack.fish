@@ -62,7 +62,7 @@ function __dmstack_values
                 set -l reference (string split -m 1 = -- $argv[3])
                 __fish_complete_path "$reference[2]" | string replace -r -- '^' "$reference[1]="
             else
-                printf '%s\n' credential: file: keyring:
+                printf '%s\n' credential: file: keyring: tpm2:
             end
         case --bank
             printf '%s\n' sha256 sha384

@@ -64,7 +64,7 @@ _dmstack_value() {
 	--bank) compadd -- sha256 sha384 ;;
 	-i) if [[ $verb == create ]]; then _files; else _files -/; fi ;;
 	--key | -k)
-		if compset -P '*='; then _files; else compadd -S '' credential: file: keyring:; fi
+		if compset -P '*='; then _files; else compadd -S '' credential: file: keyring: tpm2:; fi
 		;;
 	--stack | -s) compadd -- $_dmstack_presets ;;
 	--layer | -l) _dmstack_layer ;;

@@ -23,8 +23,9 @@
 #include "unit-file.h"
 #include "unit-name.h"
 
-#define FAIL_UNIT "dmstack-fail.service"
-#define GATE_UNIT "dmstack-gate.service"
+#define FAIL_UNIT   "dmstack-fail.service"
+#define UNSEAL_UNIT "dmstack-unseal.service"
+#define GATE_UNIT   "dmstack-gate.service"
 /* From here on FailureAction= knows halt-force and halt-immediate. */
 #define VERSION_WITH_HALT 255
 
@@ -270,6 +271,25 @@ static int check_layer(struct check *c, const struct layer *layer)
 	return r;
 }
 
+/* The unit that asks the TPM, if a sealed layer needs it. */
+static int check_unseal(struct check *c, const struct layer *layer)
+{
+	_cleanup_(unit_file_done) struct unit_file unit = {};
+	int r = load_unit(c, UNSEAL_UNIT, &unit);
+
+	if (r < 0)
+		return r;
+	if (!unit.exists || unit.masked) {
+		say(c, HOLE_OPEN, layer->name, UNSEAL_UNIT " is %s",
+			unit.masked ? "masked" : "not there");
+		return 0;
+	}
+	check_actions(c, UNSEAL_UNIT, &unit);
+	if (!unit_file_lists(&unit, "ExecStart", "--enforce"))
+		say(c, HOLE_OPEN, UNSEAL_UNIT, "unseal has no --enforce: nobody is told why");
+	return 0;
+}
+
 static int check_mount(struct check *c, const struct layer *layer)
 {
 	_cleanup_(unit_file_done) struct unit_file unit = {};
@@ -314,6 +334,7 @@ static void check_surroundings(struct check *c)
 static int check_all(struct check *c)
 {
 	const struct stack *stack = c->in->stack;
+	bool has_unseal = false;
 	int r = check_generator(c);
 
 	if (r >= 0)
@@ -327,6 +348,10 @@ static int check_all(struct check *c)
 		r = check_layer(c, layer);
 		if (r >= 0)
 			r = check_mount(c, layer);
+		if (r >= 0 && !has_unseal && layer_has_key(layer, KEYREF_TPM2)) {
+			has_unseal = true;
+			r = check_unseal(c, layer);
+		}
 	}
 	return r;
 }

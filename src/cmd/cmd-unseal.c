@@ -4,13 +4,22 @@
  * keyring, where attach finds them.
  */
 
+#include <errno.h>
+
+#include "fail-closed.h"
+#include "guard.h"
 #include "log.h"
 #include "notify.h"
 #include "seal-command.h"
 #include "verbs.h"
 
 struct unseal_opts {
-	bool unused;
+	bool enforce;
+};
+
+static const struct option_def options[] = {
+	{ "enforce", 0, OPTION_FLAG, offsetof(struct unseal_opts, enforce), NULL,
+		"for the unit: in the sealed phase end the machine on failure, as fail= says" },
 };
 
 /* Whether the slot is to be written anew, for another epoch or because it is at each boot. */
@@ -99,7 +108,7 @@ static int unseal_bootstrap(struct seal_command *command, struct diag *diag)
 	return r != 0 ? r : seal_publish(command, diag);
 }
 
-static int unseal(struct seal_command *command, struct diag *diag)
+static int unseal_loaded(struct seal_command *command, struct diag *diag)
 {
 	int r = seal_command_open(command, diag);
 
@@ -113,21 +122,43 @@ static int unseal(struct seal_command *command, struct diag *diag)
 	return r;
 }
 
-static int unseal_run(const void *opts, const char *const *args, struct diag *diag)
+static int unseal(bool enforce, struct fail_policy *policy, struct diag *diag)
 {
 	_cleanup_(seal_command_done) struct seal_command command = {};
-	int r = unseal(&command, diag);
+	int r = seal_command_load(&command, diag);
+
+	if (command.is_known)
+		fail_policy_get(&command.stack, command.report.sealed, policy);
+	if (command.stack.seal && command.stack.seal->phase == PHASE_BOOTSTRAP)
+		policy->sealed = false;
+	/* Before the keys are where a shell could take them. */
+	if (r == 0 && enforce && policy->sealed)
+		r = guard_machine(diag);
+	return r < 0 ? r : unseal_loaded(&command, diag);
+}
+
+static int unseal_run(const void *opts, const char *const *args, struct diag *diag)
+{
+	const struct unseal_opts *o = opts;
+	/* Until it is known what the configuration says. */
+	struct fail_policy policy = { .sealed = true, .action = FAIL_PANIC };
+	int r = unseal(o->enforce, &policy, diag);
 
 	if (r == 0)
 		notify_status("The seal is open.");
 	else if (diag->what)
 		notify_status(diag->what);
-	return r;
+	/* Somebody stops the unit, and its FailureAction= says what follows. */
+	if (r == 0 || r == -EINTR || r == -ECANCELED || !o->enforce || !policy.sealed)
+		return r;
+	fail_closed(&policy, diag);
 }
 
 const struct verb verb_unseal = {
 	.name = "unseal",
 	.summary = "Open the seal, and leave the keys of all layers in the kernel keyring",
+	.options = options,
+	.n_options = ARRAY_SIZE(options),
 	.opts_size = sizeof(struct unseal_opts),
 	.run = unseal_run,
 };

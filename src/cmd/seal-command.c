@@ -66,6 +66,7 @@ int seal_command_load(struct seal_command *ret, struct diag *diag)
 	r = config_load_report(&request, &ret->stack, &ret->report);
 	if (r < 0)
 		return r;
+	ret->is_known = true;
 	if (!ret->stack.seal)
 		return diag_set(diag, -ENOENT, "no seal is configured");
 	if (ret->stack.seal->broken)
@@ -75,19 +76,18 @@ int seal_command_load(struct seal_command *ret, struct diag *diag)
 	return labels_collect(ret);
 }
 
-int seal_command_open(struct seal_command *ret, struct diag *diag)
+int seal_command_open(struct seal_command *command, struct diag *diag)
 {
 	uint8_t digest[SHA256_SIZE];
-	int r;
+	int r = command->is_known ? 0 : seal_command_load(command, diag);
 
-	r = seal_command_load(ret, diag);
 	if (r < 0)
 		return r;
-	r = seal_session_open(ret->stack.seal, &ret->session, diag);
+	r = seal_session_open(command->stack.seal, &command->session, diag);
 	if (r != 0)
 		return r;
-	load_files_digest(&ret->report.files, digest);
-	return seal_measure(ret->session, digest, diag);
+	load_files_digest(&command->report.files, digest);
+	return seal_measure(command->session, digest, diag);
 }
 
 static int fetch(enum keyref_kind kind, const char *value, const char *name, struct secret **ret,

@@ -13,6 +13,7 @@
 struct seal_command {
 	struct stack stack;
 	struct config_report report;
+	bool is_known; /* stack and report are what the configuration says, with its errors */
 	const char **labels; /* of all keys "tpm2:LABEL"; the array is owned */
 	size_t n_labels;
 	struct seal_session *session; /* owned */
@@ -21,8 +22,8 @@ void seal_command_done(struct seal_command *command);
 
 /* Reads the configuration. -ENOENT: there is no seal. */
 int seal_command_load(struct seal_command *ret, struct diag *diag) _must_check_;
-/* The same, and opens the session and measures the configuration. */
-int seal_command_open(struct seal_command *ret, struct diag *diag) _must_check_;
+/* The same, unless it is done; and opens the session and measures the configuration. */
+int seal_command_open(struct seal_command *command, struct diag *diag) _must_check_;
 
 /* The PIN: the credential dmstack.pin, else somebody is asked. */
 extern const struct seal_pins seal_pins_present;

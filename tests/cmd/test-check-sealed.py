@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """dmstack check --sealed: an initrd as it should be has no hole, and every hole that is made in it
 is found. Units and generator are the built ones.
-usage: test-check-sealed.py PROGRAM GENERATOR TEMPLATE GATE FAIL SHELL-DROPIN"""
+usage: test-check-sealed.py PROGRAM GENERATOR TEMPLATE GATE FAIL UNSEAL SHELL-DROPIN"""
 
 import os
 import pathlib
@@ -10,11 +10,11 @@ import subprocess
 import sys
 import tempfile
 
-PROGRAM, GENERATOR, TEMPLATE, GATE, FAIL, DROPIN = sys.argv[1:]
+PROGRAM, GENERATOR, TEMPLATE, GATE, FAIL, UNSEAL, DROPIN = sys.argv[1:]
 SHELLS = ("emergency", "rescue", "debug-shell")
 CONF = "tags integrity PARTLABEL=root file:/k integrity-algorithm=hmac-sha256," \
        "journal-integrity=hmac-sha256,journal-integrity-key=file:/k,x-initrd.attach\n" \
-       "root crypt tags file:/k cipher=aes-xts-plain64,sealed,fail=reboot,x-initrd.attach\n"
+       "root crypt tags tpm2:root cipher=aes-xts-plain64,sealed,fail=reboot,x-initrd.attach\n"
 UNITS = "usr/lib/systemd/system"
 GENERATED = "run/systemd/generator"
 
@@ -31,7 +31,7 @@ def make(folder, conf=CONF):
     put(folder / "usr/lib/systemd/systemd-shutdown", "x")
     units = folder / UNITS
     units.mkdir(parents=True)
-    for unit in (TEMPLATE, GATE, FAIL):
+    for unit in (TEMPLATE, GATE, FAIL, UNSEAL):
         shutil.copy(unit, units)
     for shell in SHELLS:
         put(units / f"{shell}.service", "[Service]\nExecStart=/bin/bash\n")
@@ -113,6 +113,10 @@ HOLES = (
      "does not come: the wait has no end"),
     ("keys are not wiped", dropin("dmstack@.service",
      "[Service]\nExecStart=\nExecStart=/usr/sbin/dmstack attach %I\n"), "no --enforce"),
+    ("nobody opens the seal", remove(f"{UNITS}/dmstack-unseal.service"),
+     "dmstack-unseal.service is not there"),
+    ("nobody is told why it stays shut", dropin("dmstack-unseal.service",
+     "[Service]\nExecStart=\nExecStart=/usr/sbin/dmstack unseal\n"), "unseal has no --enforce"),
     ("systemd-shutdown is missing", remove("usr/lib/systemd/systemd-shutdown"),
      "systemd-shutdown is missing"),
     ("a unit comes from above", lambda folder: put(
@@ -140,8 +144,7 @@ with tempfile.TemporaryDirectory(prefix="dmstack-check-") as name:
         sys.exit("a halt on systemd 252 is not seen")
     print("ok 2 - systemd 252 does not know every action")
 
-    make(top / "tpm", CONF.replace("root crypt tags file:/k", "root crypt tags tpm2:root")
-         .replace(",x-initrd.attach", ""))
+    make(top / "tpm", CONF.replace(",x-initrd.attach", ""))
     (top / "tpm/etc/initrd-release").unlink()
     if not any("needs x-initrd.attach" in line for line in check(top / "tpm", 1)):
         sys.exit("a key behind the cap is not seen")
