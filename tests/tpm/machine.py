@@ -79,7 +79,7 @@ class Tpm:
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.process = None
         self.port = free_ports()
         RUNNING.append(self)

@@ -51,7 +51,7 @@ images_root_tree() {
 	fi
 	rm -f "$2/etc/fstab"
 	: >"$2/etc/fstab"
-	mkdir -p "$2/mnt" "$2/srv"
+	mkdir -p "$2/mnt" "$2/srv" "$2/usr/lib/dmstack"
 	cp -a --remove-destination "$1/." "$2/"
 }
 

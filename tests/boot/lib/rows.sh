@@ -3,9 +3,12 @@
 # Many short boots of one scenario: the same machine with one thing wrong each time, and how it has
 # to end. A scenario of this kind sets ROWS and defines a function row_NAME for each (with "_" for
 # "-"), which changes copies of disks and initrd and sets
-#	END       panic, reboot, poweroff, halt or shell
+#	END       panic, reboot, poweroff, halt, shell or root, if the root is ready to be switched to
 #	SAYS      a pattern that one of the lines of the machine has to fit
 #	CMDLINE   more words of the kernel command line
+#	KEEP      yes: disks and TPM are for the rows behind as this one leaves them
+# A machine with TPM=yes has the same one in each row, as the last row with KEEP left it.
+# Only --all-rows does them all: those in ALL_ROWS as well, which are variations.
 
 declare -A rows_end_lines=(
 	[panic]='Kernel panic - not syncing: sysrq triggered crash'
@@ -13,6 +16,7 @@ declare -A rows_end_lines=(
 	[poweroff]='reboot: Power down'
 	[halt]='reboot: System halted'
 	[shell]='DMSTACK-TEST: a shell was opened'
+	[root]='DMSTACK-TEST: the root is ready'
 )
 
 # Every road to a shell ends in a line on the console.
@@ -30,6 +34,23 @@ rows_mark_shells() {
 		printf '[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=%s test\n' \
 			/usr/lib/systemd/systemd-sulogin-shell >"$units/$unit.service"
 	done
+}
+
+# rows_mark_root: behind the gate, and before the switch that would need a whole system.
+rows_mark_root() {
+	local units=$work/initrd/usr/lib/systemd/system
+	mkdir -p "$units/initrd-switch-root.target.requires"
+	cat >"$units/row-root.service" <<-END
+		[Unit]
+		DefaultDependencies=no
+		Requires=dmstack-gate.service initrd-root-fs.target
+		After=dmstack-gate.service initrd-root-fs.target initrd-fs.target initrd-parse-etc.service
+		Before=initrd-cleanup.service initrd-switch-root.target initrd-switch-root.service
+		[Service]
+		Type=oneshot
+		ExecStart=/bin/sh -c 'grep dmstack: /proc/keys >/dev/console; echo "${rows_end_lines[root]}" >/dev/console; echo b >/proc/sysrq-trigger; sleep 60'
+	END
+	ln -sf ../row-root.service "$units/initrd-switch-root.target.requires/"
 }
 
 # rows_stack NAME ARGUMENT...: a small root that is enough for an initrd to mount, as a sealed stack.
@@ -88,6 +109,10 @@ row_judge() {
 			bad=1
 		fi
 	done
+	if [ "$END" = root ] && grep -aq 'user *dmstack:' "$work/console.log"; then
+		fail "$row: keys are in the keyring before the switch of root"
+		bad=1
+	fi
 	if [ -n "$SAYS" ] && ! grep -aqE "$SAYS" "$work/console.log" "$work/journal.log"; then
 		fail "$row: no line says $SAYS"
 		bad=1
@@ -113,25 +138,45 @@ row_boot() {
 		cp --sparse=always "${disk%%:*}" "$work/row/" || return 1
 		DISKS+=("$work/row/$(basename "${disk%%:*}"):${disk#*:}")
 	done
-	CMDLINE=$rows_cmdline END=panic SAYS=
+	if [ "$rows_tpm" = yes ]; then
+		rm -rf "$work/tpm"
+		cp -a "$work/tpm.rows" "$work/tpm" || return 1
+	fi
+	CMDLINE=$rows_cmdline TPM=$rows_tpm
+	END=panic SAYS="" KEEP=no vm_extra=("${rows_extra[@]}")
 	"row_${row//-/_}" || fail "$row could not be prepared" || return 1
 	images_cpio "$work/initrd" "$work/scenario.cpio"
 	cat "$boot_cache/base.cpio" "$boot_work/dmstack.cpio" "$work/scenario.cpio" >"$work/initrd.cpio"
 	local vm_end=${rows_end_lines[halt]}
-	vm_boot "$work" "$work/initrd.cpio" "$(scenario_cmdline)" "$TIMEOUT" "${DISKS[@]}" || rc=$?
+	vm_tpm=$TPM vm_boot "$work" "$work/initrd.cpio" "$(scenario_cmdline)" "$TIMEOUT" "${DISKS[@]}" || rc=$?
 	{
 		echo "=== $row"
 		cat "$work/console.log" "$work/journal.log"
 	} >>"$work/rows.log"
 	row_judge "$row" || return 1
-	[ $rc -eq 0 ] || fail "$row: qemu ended with $rc: $(tail -n 2 "$work/qemu.log")"
+	[ $rc -eq 0 ] || fail "$row: qemu ended with $rc: $(tail -n 2 "$work/qemu.log")" || return 1
+	[ "$KEEP" = no ] || row_keep
+}
+
+row_keep() {
+	local disk
+	for disk in "${rows_disks[@]}"; do
+		cp --sparse=always "$work/row/$(basename "${disk%%:*}")" "${disk%%:*}" || return 1
+	done
+	[ "$rows_tpm" = yes ] || return 0
+	rm -rf "$work/tpm.rows"
+	cp -a "$work/tpm" "$work/tpm.rows"
 }
 
 # rows_boot: each row in turn; all of them, so that one run tells everything.
 rows_boot() {
-	local row bad=0 start rows_disks=("${DISKS[@]}") rows_cmdline=$CMDLINE
+	local row bad=0 start rows_disks=("${DISKS[@]}") rows_cmdline=$CMDLINE rows_tpm=$TPM
+	local rows_extra=("${vm_extra[@]}")
 	rows_mark_shells
+	rows_mark_root
 	mv "$work/initrd" "$work/initrd.rows"
+	mkdir -p "$work/tpm.rows"
+	[ "$all_rows" = no ] || ROWS+=("${ALL_ROWS[@]}")
 	for row in "${ROWS[@]}"; do
 		[ -z "${DMSTACK_BOOT_ROWS-}" ] || [[ " $DMSTACK_BOOT_ROWS " = *" $row "* ]] || continue
 		start=$SECONDS
@@ -139,6 +184,8 @@ rows_boot() {
 			echo "# $row: $END ($((SECONDS - start)) s)"
 		else
 			bad=1
+			# What follows would be of another machine.
+			[ "$KEEP" = no ] || break
 		fi
 	done
 	return $bad

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC2034,SC2154
 # One scenario, from its file to its verdict. A scenario file sets the variables below and may
-# define the functions prepare and after (run here) and guest (run in the booted system).
+# define the functions prepare, before_boot, boots (in place of the usual ones) and after (run here)
+# and guest (run in the booted system).
 
 # Lines that no healthy boot or poweroff prints.
 scenario_forbidden='I/O error|Buffer I/O|EXT4-fs error|EXT4-fs warning|SQUASHFS error|erofs.*(error|corrupt)|mismatch|integrity.*(error|fail)|verity.*(corrupt|error|fail)|crypt.*(error|fail)|Device or resource busy|is in use|Failed to deactivate|Not all (DM|file)|Unable to finalize|BUG: |Oops|Call Trace|Kernel panic|[Oo]rdering cycle|dmstack.*([Ff]ailed|[Ee]rror)'
@@ -31,6 +32,7 @@ scenario_defaults() {
 	EXPECT_EMERGENCY=no
 	GUEST_POWEROFF=yes
 	ROWS=()
+	ALL_ROWS=()
 	vm_memory=768
 	vm_extra=()
 	vm_kernel=
@@ -242,6 +244,7 @@ scenario_disk_sums() {
 scenario_boots() {
 	local boot rc
 	for ((boot = 1; boot <= BOOTS; boot++)); do
+		if declare -F before_boot >/dev/null; then before_boot "$boot" || return 1; fi
 		scenario_initrd "$boot"
 		[ "$READ_ONLY" = no ] || scenario_disk_sums >"$work/sums.before"
 		head -c 4096 "${DISKS[0]%%:*}" >"$work/head.before"
@@ -287,7 +290,9 @@ scenario_run() {
 	else
 		prepare_default || return 1
 	fi
-	if [ ${#ROWS[@]} -gt 0 ]; then
+	if declare -F boots >/dev/null; then
+		boots || return 1
+	elif [ ${#ROWS[@]} -gt 0 ]; then
 		rows_boot || return 1
 	else
 		scenario_boots || return 1
