@@ -84,7 +84,9 @@ static int unseal_sealed(struct seal_command *command, struct diag *diag)
 	if (r < 0)
 		return r;
 	/* Nobody is there who could say "dmstack rekey". */
-	r = seal_command_rekey_resume(command, diag);
+	r = session->seal->rekey == SEAL_REKEY_FIRST_BOOT
+		    ? seal_command_rekey(command, NULL, diag)
+		    : seal_command_rekey_resume(command, diag);
 	if (r == 0)
 		r = settle(session, diag);
 	if (r != 0)

@@ -15,6 +15,7 @@
 #include "fd.h"
 #include "keyring.h"
 #include "keysource.h"
+#include "log.h"
 #include "memory.h"
 #include "seal-key.h"
 
@@ -294,6 +295,23 @@ static int recovery_show(
 	return r < 0 ? diag_set(diag, r, "cannot write to %s: %s", path, strerror(-r)) : 0;
 }
 
+/* Later it would be too late: the machine has its slots then. */
+static int check_rekey(
+	const struct seal_command *command, const struct seal_kept_keys *keys, struct diag *diag)
+{
+	_cleanup_(diag_done) struct diag why = {};
+	int r = keys->n > 0 ? seal_command_rekey_check(command, keys, &why) : 0;
+
+	if (r >= 0)
+		return 0;
+	if (command->stack.seal->rekey == SEAL_REKEY_FIRST_BOOT) {
+		diag_move(diag, &why);
+		return r;
+	}
+	log_info("dmstack rekey will not be possible: %s", why.what ?: strerror(-r));
+	return 0;
+}
+
 int seal_command_enroll(
 	struct seal_command *command, const struct seal_recovery_output *to, struct diag *diag)
 {
@@ -305,6 +323,8 @@ int seal_command_enroll(
 	r = kept_keys_load(command, &keys, diag);
 	if (r == 0)
 		r = check_blank(command, &keys, diag);
+	if (r == 0)
+		r = check_rekey(command, &keys, diag);
 	if (r == 0)
 		r = seal_enroll(command->session, &enrolment, diag);
 	recovery = enrolment.recovery;

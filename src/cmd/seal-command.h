@@ -49,6 +49,9 @@ int seal_command_enroll(struct seal_command *command, const struct seal_recovery
  */
 int seal_command_rekey(
 	struct seal_command *command, struct layer *layer, struct diag *diag) _must_check_;
+/* Whether all layers with one of these keys can be re-keyed, as far as is known before. */
+int seal_command_rekey_check(const struct seal_command *command, const struct seal_kept_keys *keys,
+	struct diag *diag) _must_check_;
 /* Only goes on with what was interrupted, if that is so. */
 int seal_command_rekey_resume(struct seal_command *command, struct diag *diag) _must_check_;
 /* Puts the keys of all labels into the keyring: from the root secret, or those of before. */

@@ -283,9 +283,13 @@ static int rekey_layer(struct seal_command *command, struct layer *layer, struct
 		.type = type_find(layer->type),
 		.device = BLOCKDEV_INIT,
 	};
-	int r;
+	int r = 0;
 
-	r = workers_new(WORKERS_MAX, &rekey.workers);
+	/* For the layers below. */
+	if (layer->devices[0].layer)
+		r = seal_publish(command, diag);
+	if (r == 0)
+		r = workers_new(WORKERS_MAX, &rekey.workers);
 	if (r == 0)
 		r = begin(&rekey, diag);
 	/* The former key is no longer one that opens the layer. */
@@ -333,60 +337,97 @@ int seal_command_rekey_resume(struct seal_command *command, struct diag *diag)
 	return r != 0 && layer ? diag_at(diag, r, "%s", layer->name) : r;
 }
 
-static bool has_kept_key(const struct seal_command *command, const struct layer *layer)
+/* Whether the image had this key; of the slot, or before there is one. */
+static bool is_in_slot(const struct seal_slot *slot, const char *label)
 {
-	const struct seal_session *session = command->session;
 	struct seal_record record;
 
-	return layer->key.kind == KEYREF_TPM2 &&
-	       seal_record_find(&session->places[session->current].slot, SEAL_RECORD_KEY,
-		       layer->key.value, &record) == 1;
+	return seal_record_find(slot, SEAL_RECORD_KEY, label, &record) == 1;
 }
 
-/* Calls it for every layer whose key the image had, those below first. */
-static int each_kept(struct seal_command *command,
-	int (*call)(struct seal_command *command, struct layer *layer, struct diag *diag),
-	struct diag *diag)
+static bool is_in_keys(const struct seal_kept_keys *keys, const char *label)
 {
+	for (size_t i = 0; i < keys->n; i++)
+		if (streq(keys->items[i].label, label))
+			return true;
+	return false;
+}
+
+/* One that cannot be re-keyed is told before another one is. */
+static int check_all(const struct seal_command *command, const struct seal_slot *slot,
+	const struct seal_kept_keys *keys, struct diag *diag)
+{
+	for (size_t i = 0; i < command->stack.n_layers; i++) {
+		const struct layer *layer = command->stack.layers[i];
+		const struct keyref *refs[LAYER_KEYS_MAX];
+		size_t n = layer_keys(layer, refs);
+		int r = 0;
+
+		for (size_t j = 0; r == 0 && j < n; j++) {
+			const char *label = refs[j]->value;
+
+			if (refs[j]->kind != KEYREF_TPM2 ||
+				!(keys ? is_in_keys(keys, label) : is_in_slot(slot, label)))
+				continue;
+			r = refs[j] == &layer->key
+				    ? check_layer(&command->stack, layer, diag)
+				    : diag_set(diag, -EOPNOTSUPP,
+					      "its key tpm2:%s, of the journal, cannot be replaced",
+					      label);
+		}
+		if (r < 0)
+			return diag_at(diag, r, "%s", layer->name);
+	}
+	return 0;
+}
+
+/* Every layer whose key the image had, those below first. */
+static int rekey_kept(struct seal_command *command, struct diag *diag)
+{
+	const struct seal_session *session = command->session;
 	_cleanup_free_ struct layer **layers = NULL;
 	size_t n;
 	int r = stack_order(&command->stack, NULL, &layers, &n);
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (!has_kept_key(command, layers[i]))
+		if (layers[i]->key.kind != KEYREF_TPM2 ||
+			!is_in_slot(&session->places[session->current].slot, layers[i]->key.value))
 			continue;
-		r = call(command, layers[i], diag);
+		r = rekey_layer(command, layers[i], diag);
 		if (r != 0)
 			return diag_at(diag, r, "%s", layers[i]->name);
 	}
 	return r;
 }
 
-static int check_one(struct seal_command *command, struct layer *layer, struct diag *diag)
-{
-	return check_layer(&command->stack, layer, diag);
-}
-
 int seal_command_rekey(struct seal_command *command, struct layer *layer, struct diag *diag)
 {
+	const struct seal_session *session = command->session;
 	struct layer *first;
 	int r;
 
-	/* One that cannot be re-keyed is told before another one is. */
-	r = layer ? check_layer(&command->stack, layer, diag) : each_kept(command, check_one, diag);
+	r = layer ? check_layer(&command->stack, layer, diag)
+		  : check_all(command, &session->places[session->current].slot, NULL, diag);
 	if (r < 0)
 		return layer ? diag_at(diag, r, "%s", layer->name) : r;
 	r = interrupted_find(command, &first, diag);
-	if (r == 0)
-		r = seal_publish(command, diag);
 	if (r == 0)
 		r = seal_command_rekey_resume(command, diag);
 	if (r != 0)
 		return r;
 	if (!layer)
-		return each_kept(command, rekey_layer, diag);
+		return rekey_kept(command, diag);
 	if (layer == first)
 		return 0;
 	r = rekey_layer(command, layer, diag);
 	return r != 0 ? diag_at(diag, r, "%s", layer->name) : 0;
+}
+
+int seal_command_rekey_check(
+	const struct seal_command *command, const struct seal_kept_keys *keys, struct diag *diag)
+{
+	uint32_t capacity;
+	int r = rekey_capacity(command->session->store.size, &capacity, diag);
+
+	return r < 0 ? r : check_all(command, NULL, keys, diag);
 }

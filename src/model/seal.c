@@ -23,6 +23,7 @@ static const char *const phase_words[] = { "bootstrap", "sealed", NULL };
 static const char *const bank_words[] = { "sha256", "sha384", NULL };
 static const char *const commit_words[] = { "immediate", "after-good", NULL };
 static const char *const bootstrap_words[] = { "deny", "allow", NULL };
+static const char *const rekey_words[] = { "no", "first-boot", NULL };
 static const char *const rotate_words[] = { "no", "boot", NULL };
 
 #define SEAL(n, k, member, ...)                                                                    \
@@ -62,6 +63,10 @@ const struct field seal_fields[] = {
 	SEAL("rotate", FIELD_ENUM, rotate, .choices = rotate_words, .dflt = "no",
 		.help = "With *boot* a new slot is written at each boot, so that a copy of the "
 			"whole disk from before opens nothing any more; backups neither."),
+	SEAL("rekey", FIELD_ENUM, rekey, .choices = rekey_words, .dflt = "no",
+		.help = "With *first-boot*, layers that have the key of their image still are re-keyed "
+			"when the sealed phase opens the seal, before anything is attached; see "
+			"*dmstack*(8). It can take minutes, and needs 1 MiB on the seal's device."),
 	SEAL("pin", FIELD_BOOL, pin,
 		.help = "A PIN is needed as well, from the credential *dmstack.pin* or from systemd's "
 			"password agents."),

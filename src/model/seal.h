@@ -17,6 +17,7 @@
 enum seal_bank { SEAL_BANK_SHA256, SEAL_BANK_SHA384, _SEAL_BANK_MAX };
 enum seal_commit { SEAL_COMMIT_IMMEDIATE, SEAL_COMMIT_AFTER_GOOD, _SEAL_COMMIT_MAX };
 enum seal_bootstrap { SEAL_BOOTSTRAP_DENY, SEAL_BOOTSTRAP_ALLOW, _SEAL_BOOTSTRAP_MAX };
+enum seal_rekey { SEAL_REKEY_NO, SEAL_REKEY_FIRST_BOOT, _SEAL_REKEY_MAX };
 enum seal_rotate { SEAL_ROTATE_NO, SEAL_ROTATE_BOOT, _SEAL_ROTATE_MAX };
 
 struct seal {
@@ -37,6 +38,7 @@ struct seal {
 	unsigned commit;    /* enum seal_commit */
 	unsigned bootstrap; /* enum seal_bootstrap */
 	unsigned rotate;    /* enum seal_rotate */
+	unsigned rekey;	    /* enum seal_rekey */
 	bool pin, own_lockout, software_tpm, recovery;
 	unsigned phase; /* enum phase */
 	bool trusted;	/* somebody who is trusted vouches for the file */

@@ -2,6 +2,7 @@
 """dmstack rekey against a software TPM, on images of dmstack-build.
 usage: test-rekey.py PROGRAM BUILDER [WORD...]"""
 
+import fcntl
 import os
 import pathlib
 import signal
@@ -209,6 +210,58 @@ def sealed_resumes(folder):
 
 
 @test
+def first_boot(folder):
+    """rekey=first-boot: the machine enrols itself and re-keys before the latch closes"""
+    box, image = make(folder, enroll=False)
+    box.configure(bootstrap="allow", rekey="first-boot")
+    box.run("unseal")
+    key = new_key(box, image)
+    assert image.is_whole(key) and box.status()["latch"] == "closed"
+    before = image.data.read_bytes()
+    box.reboot()
+    m.clear_keys()
+    box.run("unseal")
+    assert m.key_read("root") == b"K" + key and image.data.read_bytes() == before
+
+
+@test
+def later(folder):
+    """the same for a machine that was enrolled by hand, in use: at its first sealed boot"""
+    box, image = make(folder)
+    box.configure(rekey="first-boot")
+    box.run("enroll")
+    assert m.key_read("root") == b"K" + image.old
+    # What is in use is an error, and nothing is lost by it.
+    with open(image.data, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        box.reboot()
+        box.run("unseal", expect=1)
+    box.reboot()
+    box.run("unseal")
+    assert image.is_whole(new_key(box, image))
+
+
+@test
+def told_early(folder):
+    """enroll tells what will not be possible; with rekey=first-boot it refuses, and writes nothing"""
+    box, _ = make(folder, seal_size=m.DEVICE, enroll=False)
+    layers = box.layers
+    box.configure(rekey="first-boot")
+    result = box.run("enroll", expect=1)
+    assert "1048576 bytes" in result.stderr
+    box.seal.write_bytes(bytes(MIB))
+    box.layers = layers + ("tags integrity /nothing tpm2:root integrity-algorithm=hmac-sha256,"
+                           "journal-integrity=none,sector-size=512\n")
+    box.run("enroll", expect=1)
+    assert not box.seal.read_bytes().strip(b"\0") and box.status()["latch"] == "absent"
+    box.layers = layers
+    box.configure(rekey=None)
+    box.seal.write_bytes(bytes(m.DEVICE))
+    result = box.run("enroll")
+    assert "rekey" in result.stderr
+
+
+@test
 def other_layer(folder):
     """between, another configuration or another size is refused, and nothing is changed"""
     box, image = make(folder, size=48 * MIB)
@@ -276,7 +329,6 @@ def refusals(folder):
     refused("type luks")
     box.layers = layers
     with open(image.data, "r+b") as file:
-        import fcntl
         fcntl.flock(file, fcntl.LOCK_EX)
         refused("somebody else")
     box.run("rekey")
