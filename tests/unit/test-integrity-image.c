@@ -279,8 +279,11 @@ static void test_golden_images(void **state)
 	unsigned seen = 0;
 
 	for (char **name = list; *name; name++, seen++) {
-		struct json_object *params = golden_load(*name);
+		struct json_object *params;
 
+		if (test_is_slow() && seen % 8 != 0)
+			continue;
+		params = golden_load(*name);
 		check_formatted(params);
 		check_closed(params);
 		json_object_put(params);

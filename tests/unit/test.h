@@ -9,8 +9,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
+
+/*
+ * True where a test runs under valgrind, thirty times as slow: what repeats one thing with other
+ * numbers does it less often.
+ */
+#define test_is_slow() (getenv("DMSTACK_TEST_SLOW") != NULL)
 
 /*
  * Leaves a test that cannot run here. cmocka's own skip() prints "not ok N # SKIP", which meson
