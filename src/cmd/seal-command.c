@@ -69,7 +69,8 @@ int seal_command_load(struct seal_command *ret, struct diag *diag)
 		return r;
 	ret->is_known = true;
 	if (!ret->stack.seal)
-		return diag_set(diag, -ENOENT, "no seal is configured");
+		return diag_set(diag, -ENOENT, "no seal is configured%s",
+			ret->report.n_errors > 0 ? ", and the configuration has errors" : "");
 	if (ret->stack.seal->broken)
 		return diag_set(diag, -EINVAL, "%s: the seal cannot be used: %s",
 			ret->stack.seal->where ?: "?",
