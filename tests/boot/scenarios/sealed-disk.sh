@@ -2,7 +2,8 @@
 # shellcheck shell=bash disable=SC2034,SC2054,SC2153,SC2154
 TITLE="fail=panic: a sealed root on a changed disk ends the machine before a table is loaded or a shell opens"
 TIMEOUT=300
-ROWS=(missing late foreign zeroed recalculating dirty grown data tag)
+ROWS=(missing zeroed data)
+ALL_ROWS=(late foreign recalculating dirty grown tag)
 
 prepare() {
 	local keys

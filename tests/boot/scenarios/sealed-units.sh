@@ -2,8 +2,9 @@
 # shellcheck shell=bash disable=SC2034,SC2054,SC2153,SC2154
 TITLE="fail=poweroff: units, generator and kernel command line cannot open a sealed initrd"
 TIMEOUT=300
-ROWS=(generator-killed output-removed layer-masked gate-masked fail-masked watchdogs phase-word
-	off-word debug-shell emergency rescue break-shell killed other-root environment)
+ROWS=(generator-killed gate-masked fail-masked debug-shell killed other-root)
+ALL_ROWS=(output-removed layer-masked watchdogs phase-word off-word emergency rescue break-shell
+	environment)
 
 prepare() {
 	units=usr/lib/systemd/system
