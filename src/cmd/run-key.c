@@ -7,6 +7,7 @@
 
 #include "keysource.h"
 #include "layer-luks.h"
+#include "log.h"
 #include "luks2-keyslot.h"
 
 static int read_header(void *userdata, void *ret, size_t size, uint64_t offset, struct diag *diag)
@@ -38,6 +39,9 @@ static int open_keyslot(struct run_layer *rl, struct secret **key, struct diag *
 	return 0;
 }
 
+/* Somebody mistyped: as often as crypttab(5) asks. */
+#define ASK_TRIES 3
+
 int run_key_fetch(
 	struct run_layer *rl, const struct step *step, struct secret **ret, struct diag *diag)
 {
@@ -50,10 +54,18 @@ int run_key_fetch(
 		.sealed = rl->layer->common.phase != PHASE_BOOTSTRAP && !step->public_key,
 		.timeout_usec = rl->layer->common.timeout_usec,
 	};
-	int r = key_fetch(&request, &key, diag);
+	int r;
 
-	if (r >= 0 && rl->layer->type->keyslots)
-		r = open_keyslot(rl, &key, diag);
+	for (unsigned int tries = 1;; tries++) {
+		r = key_fetch(&request, &key, diag);
+		if (r >= 0 && rl->layer->type->keyslots)
+			r = open_keyslot(rl, &key, diag);
+		if (r != -EKEYREJECTED || step->key->kind != KEYREF_ASK || tries == ASK_TRIES)
+			break;
+		(void)log_diag(r, diag);
+		diag_done(diag);
+		key = secret_free(key);
+	}
 	if (r < 0)
 		return r;
 	*ret = take_ptr(key);

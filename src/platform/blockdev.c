@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "fd.h"
 
 #define POLL_USEC 100000
@@ -64,14 +65,6 @@ static int open_path(const char *path, struct blockdev *ret, struct diag *diag)
 	return r;
 }
 
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /*
  * Waits for the node or link. Below units the device is there already, so that this costs one
  * access(2); the slow road is for calls by hand.
@@ -79,12 +72,12 @@ static uint64_t now_usec(void)
 static int wait_for(const char *path, uint64_t timeout_usec, struct diag *diag)
 {
 	const struct timespec pause = { .tv_nsec = POLL_USEC * 1000L };
-	uint64_t begin = now_usec();
+	uint64_t begin = clock_usec();
 
 	while (access(path, F_OK) < 0) {
 		if (errno != ENOENT && errno != ENOTDIR)
 			return diag_set(diag, -errno, "cannot reach %s: %s", path, strerror(errno));
-		if (now_usec() - begin >= timeout_usec)
+		if (clock_usec() - begin >= timeout_usec)
 			return diag_set(diag, -ETIMEDOUT, "%s did not appear within %ju s", path,
 				(uintmax_t)(timeout_usec / 1000000));
 		if (nanosleep(&pause, NULL) < 0)

@@ -16,6 +16,7 @@
 #include "keyring.h"
 #include "program.h"
 #include "seal-key.h"
+#include "terminal.h"
 
 /* More than a key may have, so that one that is too long is noticed and not cut. */
 #define READ_MAX (2 * KEY_SIZE_MAX + 2)
@@ -125,27 +126,50 @@ static int answer_decode(struct secret **answer, size_t size)
 	return 0;
 }
 
-static int fetch_ask(const struct key_request *request, struct secret **ret, struct diag *diag)
+/* By way of the password agents of systemd, and on a terminal that is stdin. */
+static int ask_agents(const struct key_request *request, uint64_t timeout_usec,
+	const char *question, struct secret **ret)
 {
 	static const char *const path = "/usr/bin/systemd-ask-password";
-	_cleanup_(secret_freep) struct secret *answer = NULL;
-	char id[160], question[160], timeout[64];
-	bool endless = request->timeout_usec == 0 || request->timeout_usec == UINT64_MAX;
-	int r;
+	char id[160], timeout[64];
 
 	(void)snprintf(id, sizeof(id), "--id=dmstack:%s", request->name);
-	(void)snprintf(question, sizeof(question), "Key for %s:", request->name);
 	(void)snprintf(timeout, sizeof(timeout), "--timeout=%ju",
-		endless ? (uintmax_t)0 : (uintmax_t)(request->timeout_usec / 1000000 ?: 1));
+		timeout_usec == 0 ? (uintmax_t)0 : (uintmax_t)(timeout_usec / 1000000 ?: 1));
 
-	/* With a terminal on stdin it asks there, else by way of the password agents. */
 	const char *const argv[] = { "systemd-ask-password", "--icon=drive-harddisk", id, timeout,
 		question, NULL };
 
-	r = program_read(path, argv, READ_MAX, &answer);
+	return program_read(path, argv, READ_MAX, ret);
+}
+
+/* In an initrd of scripts: there is no controlling terminal, so the console it is. */
+static int ask_terminal(uint64_t timeout_usec, const char *question, struct secret **ret)
+{
+	_cleanup_close_ int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		fd = open("/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return fd < 0 ? -errno : terminal_ask(fd, question, timeout_usec, ret);
+}
+
+static int fetch_ask(const struct key_request *request, struct secret **ret, struct diag *diag)
+{
+	_cleanup_(secret_freep) struct secret *answer = NULL;
+	const uint64_t timeout_usec =
+		request->timeout_usec == UINT64_MAX ? 0 : request->timeout_usec;
+	char question[160];
+	int r;
+
+	(void)snprintf(question, sizeof(question), "Key for %s: ", request->name);
+	/* As sd_booted(3) tells. */
+	if (access("/run/systemd/system", F_OK) >= 0)
+		r = ask_agents(request, timeout_usec, question, &answer);
+	else
+		r = ask_terminal(timeout_usec, question, &answer);
 	if (r < 0)
-		return diag_set(diag, r, "nobody gave the key for \"%s\" (%s): %s", request->name,
-			path, strerror(-r));
+		return diag_set(
+			diag, r, "nobody gave the key for \"%s\": %s", request->name, strerror(-r));
 
 	size_t n = secret_size(answer);
 

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "bytes.h"
+#include "clock.h"
 #include "tpm-internal.h"
 #include "tpm-tcti.h"
 
@@ -46,14 +47,6 @@ static const TPM2B_PUBLIC srk_template = {
 	},
 };
 
-static uint64_t now_usec(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 static uint32_t tcti_open(const char *device, TSS2_TCTI_CONTEXT **ret)
 {
 	TSS2_TCTI_CONTEXT *tcti;
@@ -86,12 +79,12 @@ static int device_open(
 	const char *device, uint64_t timeout_usec, TSS2_TCTI_CONTEXT **ret, struct diag *diag)
 {
 	const struct timespec pause = { .tv_nsec = POLL_USEC * 1000L };
-	uint64_t start = now_usec();
+	uint64_t start = clock_usec();
 
 	for (;;) {
 		if (tpm_tcti_present(device) && tcti_open(device, ret) == 0)
 			return 0;
-		if (now_usec() - start >= timeout_usec)
+		if (clock_usec() - start >= timeout_usec)
 			break;
 		(void)nanosleep(&pause, NULL);
 	}

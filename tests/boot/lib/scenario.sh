@@ -36,6 +36,8 @@ scenario_defaults() {
 	vm_memory=768
 	vm_extra=()
 	vm_kernel=
+	vm_from_disk=no
+	vm_answers=()
 	INITRD=
 }
 

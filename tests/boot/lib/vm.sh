@@ -38,6 +38,26 @@ vm_disk_arguments() {
 	done
 }
 
+# vm_serial_arguments DIR: console, report and journal. Fills the array vm_arguments.
+vm_serial_arguments() {
+	local dir
+	dir=$(realpath "$1")
+	if [ ${#vm_answers[@]} -eq 0 ]; then
+		vm_arguments+=(-serial "file:$dir/console.log")
+	else
+		rm -f "$dir/console.socket"
+		# QEMU starts the machine when somebody has connected, and who that is ends with it.
+		python3 "$boot_dir/lib/answer.py" "$dir/console.socket" "${vm_answers[@]}" \
+			>>"$dir/answers.log" 2>&1 &
+		# shellcheck disable=SC2054
+		vm_arguments+=(
+			-chardev "socket,id=console,path=$dir/console.socket,server=on,wait=on,logfile=$dir/console.log"
+			-serial chardev:console
+		)
+	fi
+	vm_arguments+=(-serial "file:$dir/report.log" -serial "file:$dir/journal.log")
+}
+
 # vm_panicked_early LOG: the kernel gave up before it started init. Emulated machines do so now
 # and then, with code that has nothing to do with us; anything later is a result.
 vm_panicked_early() {
@@ -69,7 +89,8 @@ vm_run() {
 
 # vm_boot DIR INITRD CMDLINE TIMEOUT DISK...: boots once, waits for the end. DIR receives
 # console.log, report.log and journal.log. Returns 124 after a timeout.
-# Reads vm_memory, vm_extra (array), vm_end and vm_tpm (yes or no). The plain CPU is on purpose: emulated
+# Reads vm_memory, vm_extra (array), vm_end and vm_tpm (yes or no); vm_from_disk=yes leaves kernel and
+# initrd to the first disk; vm_answers (array) are what answer.py types at the console. The plain CPU is on purpose: emulated
 # AES and AVX instructions are three times slower than the kernel's C code on it.
 vm_boot() {
 	local dir=$1 initrd=$2 cmdline=$3 timeout=$4 try rc
@@ -79,8 +100,9 @@ vm_boot() {
 			-accel tcg -cpu "${DMSTACK_BOOT_CPU:-qemu64}" -smp 1 -m "${vm_memory:-768}"
 			-display none -monitor none -no-reboot -nodefaults -nic none
 			-device virtio-rng-pci
-			-serial "file:$dir/console.log" -serial "file:$dir/report.log"
-			-serial "file:$dir/journal.log"
+		)
+		vm_serial_arguments "$dir"
+		[ "${vm_from_disk:-no}" = yes ] || vm_arguments+=(
 			-kernel "${vm_kernel:-$boot_cache/vmlinuz}" -initrd "$initrd" -append "$cmdline"
 		)
 		vm_disk_arguments "$@"
