@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC2034,SC2154
-# The Debian 13 tree of the boot tests, made once and cached, and what is derived from it:
+# The Debian tree of the boot tests, made once and cached, and what is derived from it:
 # the kernel, a slim tree with only what the guest uses, and the base of the initrd.
 
 tree_suite=trixie
-tree_packages=(
-	systemd systemd-sysv udev kmod dmsetup util-linux mount e2fsprogs
-	libjson-c5 libssl3t64 libxxhash0 libisal2 libfdisk1
-	cryptsetup-bin systemd-cryptsetup
-	libtss2-esys-3.0.2-0t64 libtss2-mu-4.0.1-0t64 libtss2-rc0t64 libtss2-tcti-device0t64
-	linux-image-cloud-amd64 tiny-initramfs
+declare -A tree_packages=(
+	[all]="systemd systemd-sysv udev kmod dmsetup util-linux mount e2fsprogs
+		libjson-c5 libxxhash0 libisal2 libfdisk1 libqrencode4 cryptsetup-bin
+		linux-image-cloud-amd64 tiny-initramfs"
+	[trixie]="libssl3t64 systemd-cryptsetup libtss2-esys-3.0.2-0t64 libtss2-mu-4.0.1-0t64
+		libtss2-rc0t64 libtss2-tcti-device0t64"
+	[bookworm]="libssl3 libtss2-esys-3.0.2-0 libtss2-mu0 libtss2-rc0 libtss2-tcti-device0"
 )
 tree_modules=(
 	virtio_blk virtio_rng virtio_pci ext4 squashfs erofs loop autofs4
@@ -88,13 +89,14 @@ tree_initrd() {
 
 # tree_make CACHE: makes everything in CACHE, which appears whole or not at all. Needs root.
 tree_make() {
-	local cache=$1 work=$1.tmp.$$
+	local cache=$1 work=$1.tmp.$$ packages
+	read -ra packages -d "" <<<"${tree_packages[all]} ${tree_packages[$tree_suite]}"
 	# Under the lock: what another one left here was interrupted.
 	rm -rf "$cache".tmp.*
 	mkdir -p "$work"
-	echo "# making the Debian 13 tree of the guests (once; kept in $cache)"
+	echo "# making the Debian tree of the guests ($tree_suite; once; kept in $cache)"
 	if ! mmdebstrap --quiet --variant=minbase --mode=root \
-		--include="$(IFS=,; echo "${tree_packages[*]}")" \
+		--include="$(IFS=,; echo "${packages[*]}")" \
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -135,7 +137,7 @@ tree_derive() {
 tree_cache() {
 	local hash
 	hash=$(sha256sum <"${BASH_SOURCE[0]}")
-	echo "${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/dmstack/boot-${hash:0:16}"
+	echo "${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/dmstack/boot-$tree_suite-${hash:0:16}"
 }
 
 # tree_ensure: makes boot_cache if it is not there, once for all who run at the same time.
