@@ -177,3 +177,25 @@ guest_read_only_var() {
 		check "the file of the first boot is there" test -s /var/kept
 	fi
 }
+
+# guest_upgrade: the first boot installs a kernel as a user does; the second has to run on it, with the
+# initrd that the package's own scripts had built.
+guest_upgrade() {
+	local package version
+	package=$(echo /var/cache/dmstack-test/linux-image-*.deb)
+	version=${package##*/linux-image-} version=${version%%_*}
+	check_root "$NAME" "$TYPES"
+	if [ "$BOOT" != 1 ]; then
+		check "the new kernel runs" is "$(uname -r)" "$version"
+		check "its package is installed" dpkg-query -s "linux-image-$version"
+		check "the whole device can be read" reads_whole "/dev/mapper/$NAME"
+		check "no layer counts a mismatch" no_mismatch
+		return
+	fi
+	refuse "another kernel runs" is "$(uname -r)" "$version"
+	check "the manifest is installed" install -D -m 644 "/run/dmstack.d/$NAME.json" "/etc/dmstack.d/$NAME.json"
+	refuse "there is no initrd for the new kernel" test -e "/boot/initrd.img-$version"
+	check "the kernel's package is installed" env DEBIAN_FRONTEND=noninteractive dpkg -i "$package"
+	check "there is an initrd for it" test -s "/boot/initrd.img-$version"
+	check "it is written" sync
+}

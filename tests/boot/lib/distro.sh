@@ -119,6 +119,24 @@ distro_test_module() {
 	cp "$boot_dir"/guest/dracut/* "$work/tree/usr/lib/dracut/modules.d/99dmstack-test/"
 }
 
+# distro_whole TREE: makes a system of a whole tree that boots without delay, and in which dracut makes
+# initrds as distro_initrd does.
+distro_whole() {
+	local unit
+	if [ "$distro_tool" = dracut ]; then
+		distro_test_module
+		printf '%s\n' 'compress="zstd -1"' 'add_dracutmodules+=" dmstack-test "' \
+			>"$1/etc/dracut.conf.d/dmstack-test.conf"
+	fi
+	: >"$1/etc/fstab"
+	: >"$1/etc/machine-id"
+	for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
+		fstrim.timer getty.target systemd-hwdb-update.service systemd-firstboot.service \
+		systemd-journal-catalog-update.service ldconfig.service; do
+		ln -sf /dev/null "$1/etc/systemd/system/$unit"
+	done
+}
+
 # distro_initrd OPTION...: builds the initrd, as INITRD of the scenario and as the disk "boot", where
 # the shutdown finds it.
 distro_initrd() {
