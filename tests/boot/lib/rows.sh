@@ -3,7 +3,8 @@
 # Many short boots of one scenario: the same machine with one thing wrong each time, and how it has
 # to end. A scenario of this kind sets ROWS and defines a function row_NAME for each (with "_" for
 # "-"), which changes copies of disks and initrd and sets
-#	END       panic, reboot, poweroff, halt, shell or root, if the root is ready to be switched to
+#	END       panic, verity-panic (the kernel's own), reboot, poweroff, halt, shell or root, if the
+#	          root is ready to be switched to
 #	SAYS      a pattern that one of the lines of the machine has to fit
 #	CMDLINE   more words of the kernel command line
 #	KEEP      yes: disks and TPM are for the rows behind as this one leaves them
@@ -12,6 +13,7 @@
 
 declare -A rows_end_lines=(
 	[panic]='Kernel panic - not syncing: sysrq triggered crash'
+	[verity-panic]='Kernel panic - not syncing: dm-verity device'
 	[reboot]='reboot: Restarting system'
 	[poweroff]='reboot: Power down'
 	[halt]='reboot: System halted'

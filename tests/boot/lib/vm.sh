@@ -62,7 +62,7 @@ vm_serial_arguments() {
 # and then, with code that has nothing to do with us; anything later is a result.
 vm_panicked_early() {
 	grep -aq 'Kernel panic\|BUG: \|Oops' "$1" &&
-		! grep -aq 'Run /init as init process\|sysrq triggered crash' "$1"
+		! grep -aq 'Run /init as init process\|sysrq triggered crash\|dm-verity device' "$1"
 }
 
 # vm_run DIR TIMEOUT ARGUMENT...: QEMU with these arguments until it ends, or until the console says

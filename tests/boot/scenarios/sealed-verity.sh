@@ -2,8 +2,8 @@
 # shellcheck shell=bash disable=SC2034,SC2054,SC2153,SC2154
 TITLE="fail=reboot: a sealed root whose tree, disks, manifest or file system are not right"
 TIMEOUT=300
-ROWS=(tree superblock unreadable)
-ALL_ROWS=(swapped manifest filesystem)
+ROWS=(tree superblock unreadable kernel-panics)
+ALL_ROWS=(swapped manifest filesystem kernel-restarts)
 
 prepare() {
 	rows_stack root --fail reboot --layer verity
@@ -46,4 +46,22 @@ row_filesystem() {
 	DISKS=()
 	rm -rf "$work/root"
 	stack_create "$work/noise" root --mount /:squashfs --phase sealed --fail reboot --layer verity
+}
+
+# on_corruption WORD: the first block of the file system is damaged, and the kernel sees to it.
+on_corruption() {
+	DISKS=()
+	rm -rf "$work/root"
+	rows_stack root --fail poweroff --layer "verity,on-corruption=$1" &&
+		python3 "$boot_dir/lib/flip.py" byte "$(row_disk root)" 100
+}
+
+row_kernel_panics() {
+	END=verity-panic SAYS='verity: .* data block 0 is corrupted'
+	on_corruption panic
+}
+
+row_kernel_restarts() {
+	END=reboot SAYS="Restarting system with command .*dm-verity"
+	on_corruption restart
 }
