@@ -18,7 +18,8 @@
 struct piece {
 	struct rekey_job *job;
 	uint8_t *data;	   /* REKEY_CAPACITY_MAX bytes; owned */
-	uint64_t position; /* of the layer, bytes */
+	uint64_t position; /* among the bytes that are made anew */
+	uint64_t offset;   /* on the device */
 	uint32_t length;
 	uint8_t sums[SLICES_MAX * SEAL_JOURNAL_SUM];
 	struct digest **digests; /* one a worker; owned */
@@ -54,19 +55,15 @@ static uint32_t slice_size(const struct piece *piece, size_t slice)
 	return MIN(piece->length - begin, SEAL_JOURNAL_SLICE);
 }
 
-/* Reads a slice, makes the new bytes of it, and puts them into the journal. */
+/* Makes the new bytes of a slice, and puts them into the journal. */
 static int slice_make(void *userdata, unsigned worker, size_t slice)
 {
 	struct piece *piece = userdata;
 	struct rekey_job *job = piece->job;
 	uint32_t begin = (uint32_t)slice * SEAL_JOURNAL_SLICE, size = slice_size(piece, slice);
-	uint64_t position = piece->position + begin;
 	uint8_t *data = piece->data + begin;
-	int r;
+	int r = job->type->make(job->state, worker, piece->position + begin, data, size);
 
-	r = fd_pread_full(job->fd, data, size, job->offset + position);
-	if (r == 0)
-		r = job->type->convert(job->state, worker, data, size, position >> SECTOR_SHIFT);
 	if (r < 0)
 		return r;
 	return seal_journal_put(job->journal, piece->digests[worker], data, size, begin,
@@ -78,8 +75,8 @@ static int slice_write(void *userdata, unsigned worker, size_t slice)
 	struct piece *piece = userdata;
 	uint32_t begin = (uint32_t)slice * SEAL_JOURNAL_SLICE;
 
-	return fd_pwrite_full(piece->job->fd, piece->data + begin, slice_size(piece, slice),
-		piece->job->offset + piece->position + begin);
+	return fd_pwrite_full(piece->job->state->fd, piece->data + begin, slice_size(piece, slice),
+		piece->offset + begin);
 }
 
 static int each_slice(
@@ -95,8 +92,8 @@ static int piece_make(struct piece *piece, struct diag *diag)
 	int r = each_slice(piece, slice_make);
 
 	if (r < 0)
-		return diag_set(diag, r, "cannot re-encrypt %u bytes at %ju: %s", piece->length,
-			(uintmax_t)piece->position, strerror(-r));
+		return diag_set(diag, r, "cannot make %u bytes at %ju anew: %s", piece->length,
+			(uintmax_t)piece->offset, strerror(-r));
 	return seal_journal_commit(piece->job->journal, piece->length, piece->sums, diag);
 }
 
@@ -104,11 +101,23 @@ static int piece_write(struct piece *piece, struct diag *diag)
 {
 	int r = each_slice(piece, slice_write);
 
-	if (r == 0 && fdatasync(piece->job->fd) < 0)
+	if (r == 0 && fdatasync(piece->job->state->fd) < 0)
 		r = -errno;
-	return r < 0 ? diag_set(diag, r, "cannot write %u bytes at %ju of the layer: %s",
-			       piece->length, (uintmax_t)piece->position, strerror(-r))
+	return r < 0 ? diag_set(diag, r, "cannot write %u bytes at %ju: %s", piece->length,
+			       (uintmax_t)piece->offset, strerror(-r))
 		     : 0;
+}
+
+/* The piece at the position: as much as lies in a row. */
+static void piece_locate(struct piece *piece)
+{
+	const struct rekey_job *job = piece->job;
+	uint32_t most = job->journal->entry.capacity;
+	uint64_t length;
+
+	most -= most % job->state->unit;
+	job->type->place(job->state, piece->position, &piece->offset, &length);
+	piece->length = (uint32_t)MIN(length, (uint64_t)most);
 }
 
 /* What the newest entry of the journal has, which may be on the device or not. */
@@ -120,8 +129,12 @@ static int resume(struct piece *piece, struct diag *diag)
 	if (r < 0)
 		return r;
 	piece->position = entry->position;
-	piece->length = entry->length;
-	return entry->length > 0 ? piece_write(piece, diag) : 0;
+	if (entry->length == 0)
+		return 0;
+	piece_locate(piece);
+	if (entry->length != piece->length)
+		return diag_set(diag, -EUCLEAN, "the journal has a piece that this layer has not");
+	return piece_write(piece, diag);
 }
 
 static void report(const struct rekey_job *job, uint64_t done)
@@ -143,8 +156,7 @@ int rekey_convert(struct rekey_job *job, struct diag *diag)
 		report(job, piece.position);
 		if (interrupted)
 			return diag_set(diag, -ECANCELED, "interrupted; \"dmstack rekey\" goes on");
-		piece.length =
-			(uint32_t)MIN(entry->size - piece.position, (uint64_t)entry->capacity);
+		piece_locate(&piece);
 		r = piece_make(&piece, diag);
 		if (r == 0)
 			r = piece_write(&piece, diag);

@@ -2,41 +2,55 @@
 #pragma once
 
 /*
- * Re-encryption of a layer in place, piece by piece, each through the journal.
+ * Re-keying of a layer in place, piece by piece, each through the journal.
  */
 
 #include "layer.h"
 #include "seal-journal.h"
 #include "workers.h"
 
-struct rekey_keys {
+struct rekey_source {
+	struct layer *layer; /* its superblock is adopted */
 	const struct secret *before, *after;
+	int fds[LAYER_ROLES_MAX]; /* of the devices, by role */
+	uint64_t sectors[LAYER_ROLES_MAX];
+	unsigned n_workers;
+	bool resumes; /* what is there may be half converted */
 };
 
-/* How layers of a type are re-keyed. */
+/* What open() of a type makes; its own part follows. */
+struct rekey_state {
+	int fd;	       /* of the device that is written; not owned */
+	uint64_t size; /* bytes that are made anew, whatever lies between them */
+	uint32_t unit; /* bytes that are not made in two pieces */
+};
+
+/* How a key of the layers of a type is replaced. */
 struct rekey_type {
 	const struct layer_type *type;
-	/* Why this layer cannot be re-keyed. */
+	/* The key, or NULL: this layer has none. */
+	const struct keyref *(*key)(const struct layer *layer);
+	/* Why it cannot be replaced. */
 	int (*check)(const struct layer *layer, struct diag *diag);
-	/* Where the layer's data begin on its device, bytes. */
-	uint64_t (*offset)(const struct layer *layer);
-	/* What convert() needs, for so many threads. */
-	int (*open)(const struct layer *layer, const struct rekey_keys *keys, unsigned n_workers,
-		void **ret, struct diag *diag);
-	void (*close)(void *state);
-	/* From what lies on the device at that sector of the layer to what is to lie there. */
-	int (*convert)(void *state, unsigned worker, uint8_t *data, size_t size, uint64_t sector);
+	int (*open)(const struct rekey_source *source, struct rekey_state **ret, struct diag *diag);
+	void (*close)(struct rekey_state *state); /* takes NULL */
+	/* Where those from position on lie on the device, and how many of them in a row. */
+	void (*place)(const struct rekey_state *state, uint64_t position, uint64_t *ret_offset,
+		uint64_t *ret_length);
+	/* Makes them, from what lies on the devices. They are in a row. */
+	int (*make)(struct rekey_state *state, unsigned worker, uint64_t position, uint8_t *ret,
+		size_t size);
 };
 
 extern const struct rekey_type rekey_type_crypt;
+extern const struct rekey_type rekey_type_integrity;
+extern const struct rekey_type rekey_type_integrity_journal;
 
 struct rekey_job {
 	const struct rekey_type *type;
-	void *state; /* as open() made it for these workers */
+	struct rekey_state *state; /* for these workers */
 	struct workers *workers;
 	struct seal_journal *journal; /* begun */
-	int fd;			      /* of the layer's device */
-	uint64_t offset;	      /* bytes there */
 	/* How many of journal->entry.size bytes are done; may be NULL. */
 	void (*progress)(void *userdata, uint64_t done, uint64_t total);
 	void *userdata;

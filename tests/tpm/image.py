@@ -11,33 +11,39 @@ MIB = 1 << 20
 class Image:
     """What dmstack-build made for all machines, with one key."""
 
-    def __init__(self, builder, folder, options="sector-size=4096", size=4 * MIB, key_size=64):
+    def __init__(self, builder, folder, options="sector-size=4096", size=4 * MIB, key_size=64,
+                 layer="crypt,key=tpm2:root", keys=None):
+        """keys: label to size, if there is another than root."""
         self.builder = builder
         self.folder = pathlib.Path(folder) / "image"
         self.folder.mkdir()
         self.options = options
         self.plain = self.folder / "plain"
         self.plain.write_bytes(os.urandom(size))
-        self.key = self.folder / "key"
-        self.put_key(os.urandom(key_size))
-        self.old = self.key.read_bytes()
-        self.build("create", "--input", self.plain, "--output", self.folder / "out", "--name", "root",
-                   "--layer", f"crypt,key=tpm2:root,{options}")
+        self.keys = {label: os.urandom(n) for label, n in (keys or {"root": key_size}).items()}
+        self.old = self.keys.get("root")
+        self.run("create", self.keys, "--input", self.plain, "--output", self.folder / "out",
+                 "--name", "root", "--layer", f"{layer},{options}")
         self.data = self.folder / "out" / "root.data.img"
+        self.manifest = self.folder / "out" / "root.json"
 
-    def put_key(self, key):
-        self.key.write_bytes(key)
-        self.key.chmod(0o600)
+    def run(self, verb, keys, *args, check=True):
+        words = []
+        for label, key in keys.items():
+            path = self.folder / f"{label}.key"
+            path.write_bytes(key)
+            path.chmod(0o600)
+            words += ["--key", f"tpm2:{label}={path}"]
+        return subprocess.run([self.builder, verb, *args, *words], check=check, text=True,
+                              capture_output=True)
 
-    def build(self, *args):
-        return subprocess.run([self.builder, *args, "--quiet", "--key", f"tpm2:root={self.key}"],
-                              check=True)
+    def verify(self, keys, check=True):
+        return self.run("verify", keys, self.manifest, "--no-digest", check=check)
 
     def read(self, key):
         """The plaintext under that key."""
-        self.put_key(key)
         output = self.folder / "back"
-        self.build("extract", self.folder / "out" / "root.json", "--force", "--output", output)
+        self.run("extract", {"root": key}, self.manifest, "--force", "--output", output)
         return output.read_bytes()
 
     def is_whole(self, key):

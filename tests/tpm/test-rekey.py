@@ -209,6 +209,102 @@ def sealed_resumes(folder):
     assert box.status()["latch"] == "closed"
 
 
+JOURNAL = "journal-integrity=hmac-sha256,journal-integrity-key=tpm2:journal"
+
+
+def tags_machine(folder, options, algorithm="hmac-sha256", size=5 * MIB):
+    """A machine whose layer has tags with a key, and its image."""
+    keys = {"tags": 32, **({"journal": 32} if JOURNAL in options else {})}
+    image = Image(BUILDER, folder, f"integrity-algorithm={algorithm},{options}", size,
+                  layer="integrity,key=tpm2:tags", keys=keys)
+    box = m.Machine(PROGRAM, pathlib.Path(folder) / "machine")
+    box.configure(sealed=JOURNAL in options)
+    box.seal.write_bytes(bytes(MIB))
+    box.data = image.data
+    box.layers = "tags integrity {data} tpm2:tags " + image.options + "\n"
+    for label, key in image.keys.items():
+        box.credential(f"dmstack.{label}", key)
+    box.boot()
+    box.run("enroll", "--keep-open")
+    return box, image
+
+
+def own_keys(box, image):
+    keys = {label: m.key_read(label)[1:] for label in image.keys}
+    assert all(keys[label] != image.keys[label] for label in keys)
+    return keys
+
+
+@test
+def tags(folder):
+    """keyed tags, and the MAC of journal and superblock: all old keys open nothing"""
+    for number, (algorithm, options, size) in enumerate([
+            ("hmac-sha256", f"sector-size=4096,{JOURNAL}", 20 * MIB),
+            ("hmac-sha256", f"sector-size=512,tag-size=20,interleave-sectors=256,{JOURNAL}", 5 * MIB),
+            ("hmac-sha512", "sector-size=512,journal-integrity=none", 3 * MIB)]):
+        place = pathlib.Path(folder) / str(number)
+        place.mkdir()
+        box, image = tags_machine(place, options, algorithm, size)
+        box.run("rekey")
+        keys = own_keys(box, image)
+        image.verify(keys)
+        for label, key in image.keys.items():
+            assert image.verify({**keys, label: key}, check=False).returncode
+        output = place / "back"
+        image.run("extract", keys, image.manifest, "--output", output)
+        assert output.read_bytes().startswith(image.plain.read_bytes())
+        assert records(box) == [(4, label) for label in keys]
+        m.clean_up()
+
+
+@test
+def stopped_tags(folder):
+    """the same, stopped by a signal, and finished at the next boot"""
+    box, image = tags_machine(folder, "sector-size=512," + JOURNAL, size=24 * MIB)
+    interrupt(box)
+    box.reboot()
+    box.run("unseal")
+    # Only what was begun is finished by itself.
+    box.run("rekey")
+    keys = own_keys(box, image)
+    image.verify(keys)
+
+
+@test
+def damaged_tags(folder):
+    """a block that was damaged before is damaged afterwards, and no other is"""
+    box, image = tags_machine(folder, "sector-size=4096," + JOURNAL)
+    data = bytearray(image.data.read_bytes())
+    plain = image.plain.read_bytes()
+    at = data.index(plain[77 * 4096:78 * 4096])
+    data[at + 5] ^= 1
+    image.data.write_bytes(data)
+    before = image.verify(image.keys, check=False)
+    box.run("rekey")
+    after = image.verify(own_keys(box, image), check=False)
+    assert before.returncode == after.returncode == 1, after
+    said = before.stdout + before.stderr
+    assert "do not belong together" in said and said == after.stdout + after.stderr, (before, after)
+
+
+@test
+def changed_metadata(folder):
+    """a superblock or a journal without the MAC of its key gets none of the new one"""
+    box, image = tags_machine(folder, "sector-size=4096," + JOURNAL)
+    # The tags have a key from elsewhere.
+    box.layers = box.layers.replace("tpm2:tags", "/some/key")
+    good = image.data.read_bytes()
+    # The salt, and the first entry's sector number.
+    for at in (52, 4096 + 2):
+        data = bytearray(good)
+        data[at] ^= 1
+        image.data.write_bytes(data)
+        slots = box.slots()
+        result = box.run("rekey", expect=None)
+        assert result.returncode == 1 and "MAC" in result.stderr, (at, result)
+        assert box.slots() == slots and image.data.read_bytes() == data
+
+
 @test
 def first_boot(folder):
     """rekey=first-boot: the machine enrols itself and re-keys before the latch closes"""

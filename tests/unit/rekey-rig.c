@@ -100,13 +100,19 @@ static void stop(void *userdata, uint64_t done, uint64_t total)
 int rekey_rig_convert(struct rekey_rig *rig, bool begin)
 {
 	_cleanup_(seal_journal_done) struct seal_journal journal = {};
-	struct rekey_keys keys = { rig->before, rig->after };
+	const struct rekey_source source = {
+		.layer = rig->layer,
+		.before = rig->before,
+		.after = rig->after,
+		.fds = { rig->fd },
+		.sectors = { (DATA_OFFSET + LAYER_SIZE) / SECTOR_SIZE },
+		.n_workers = workers_count(rig->workers),
+		.resumes = !begin,
+	};
 	struct rekey_job job = {
 		.type = &rekey_type_crypt,
 		.workers = rig->workers,
 		.journal = &journal,
-		.fd = rig->fd,
-		.offset = rekey_type_crypt.offset(rig->layer),
 		.progress = stop,
 		.userdata = rig,
 	};
@@ -116,9 +122,8 @@ int rekey_rig_convert(struct rekey_rig *rig, bool begin)
 		seal_journal_init(&rig->store, rig->root, &rig->identity, &journal, NULL), 0);
 	if (begin)
 		assert_int_equal(seal_journal_begin(&journal, NULL), 0);
-	assert_int_equal(rekey_type_crypt.open(
-				 rig->layer, &keys, workers_count(rig->workers), &job.state, NULL),
-		0);
+	assert_int_equal(rekey_type_crypt.open(&source, &job.state, NULL), 0);
+	assert_int_equal(job.state->size, LAYER_SIZE);
 	r = rekey_convert(&job, NULL);
 	rekey_type_crypt.close(job.state);
 	interrupted = 0;
