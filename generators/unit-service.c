@@ -167,8 +167,9 @@ void unit_service_add(struct units *u, const struct layer *layer, bool top)
 	put_mapper_unit(buf, "Before=blockdev@", layer->name, ".target\n");
 	put_devices(buf, layer);
 	put_key_edges(buf, layer);
+	/* So that it goes before the network does. */
 	if (common->netdev)
-		buf_puts(buf, "After=remote-fs-pre.target\n");
+		buf_puts(buf, "After=remote-fs-pre.target network.target\n");
 	if (top && !common->nofail)
 		buf_puts(buf, common->netdev ? "Before=remote-dmstack.target\n"
 					     : "Before=dmstack.target\n");
