@@ -118,13 +118,26 @@ def check_recovery(box, key):
 
 
 class Rekeyed:
-    """A machine with the image's key, which is to get its own; cut again and again."""
+    """A machine with the image's keys, which is to get its own; cut again and again."""
 
-    def __init__(self, folder):
-        self.image = Image(BUILDER, folder, size=6 * MIB)
+    def __init__(self, folder, kind):
+        folder = pathlib.Path(folder) / kind
+        folder.mkdir()
+        if kind == "crypt":
+            self.image = Image(BUILDER, folder, size=6 * MIB)
+            self.layer = "root crypt {data} tpm2:root"
+        else:
+            self.image = Image(
+                BUILDER, folder, size=12 * MIB, layer="integrity,key=tpm2:tags",
+                options="integrity-algorithm=hmac-sha256,sector-size=512,journal-integrity="
+                "hmac-sha256,journal-integrity-key=tpm2:journal", keys={"tags": 32, "journal": 32})
+            self.layer = "root integrity {data} tpm2:tags"
         self.original = self.image.data.read_bytes()
-        self.folder = pathlib.Path(folder)
+        self.folder = folder
         self.number = 0
+        box = self.machine()
+        self.length = duration(box, "rekey")
+        m.clean_up()
 
     def machine(self):
         """One that begins: enrolled, with the latch open."""
@@ -133,46 +146,57 @@ class Rekeyed:
         box.seal.write_bytes(bytes(MIB))
         box.data = self.image.data
         box.data.write_bytes(self.original)
-        box.layers = f"root crypt {{data}} tpm2:root {self.image.options}\n"
-        box.credential("dmstack.root", self.image.old)
+        box.layers = f"{self.layer} {self.image.options}\n"
+        for label, key in self.image.keys.items():
+            box.credential(f"dmstack.{label}", key)
         box.boot()
         box.run("enroll", "--keep-open")
         m.clear_keys()
         return box
 
-    def cut(self, rng, length):
+    def cut(self, rng):
         """Cuts up to three times in a row; how many of them were within. Then it must go on."""
         box = self.machine()
         hits = 0
         for _ in range(rng.randint(1, 3)):
-            hits += power_cut(box, "rekey", rng.uniform(0, length * 1.1), both=rng.random() < 0.5)
+            delay = rng.uniform(0, self.length * 1.1)
+            hit = power_cut(box, "rekey", delay, both=rng.random() < 0.5)
+            self.length *= 1.05 if hit else 0.8
+            hits += hit
             box.boot()
-        # By hand, or by the next boot of the sealed phase.
-        by_hand = rng.random() < 0.5
-        if by_hand or b"K" + self.image.old == self.key(box):
-            m.clear_keys()
-            box.run("rekey")
-        key = self.key(box)
-        if not key or key[1:] == self.image.old or not self.image.is_whole(key[1:]):
-            raise Fault(f"the data is lost ({'rekey' if by_hand else 'unseal'}, {hits} hits)")
-        if self.image.is_whole(self.image.old):
-            raise Fault("the image's key opens it still")
+        # By hand, or by the next boot of the sealed phase, which ends what was begun.
+        if rng.random() < 0.5:
+            self.keys(box)
+        m.clear_keys()
+        box.run("rekey")
+        keys = self.keys(box)
+        if not self.is_whole(keys):
+            raise Fault(f"the data is lost ({hits} hits)")
+        for label, old in self.image.keys.items():
+            if keys[label] == old or self.is_whole({**keys, label: old}):
+                raise Fault(f"the image's key {label} opens it still")
         box.run("enroll", expect=None)
         if box.status()["latch"] != "closed":
             raise Fault("the latch is open")
         box.tpm.kill()
         box.boot()
-        if self.key(box) != key:
-            raise Fault("the next boot has another key")
+        if self.keys(box) != keys:
+            raise Fault("the next boot has other keys")
         return hits
 
-    def key(self, box):
+    def is_whole(self, keys):
+        """Whether these keys give the plaintext."""
+        if "root" in keys:
+            return self.image.is_whole(keys["root"])
+        return self.image.verify(keys, check=False).returncode == 0
+
+    def keys(self, box):
         """What the sealed phase opens with, which goes on with a re-keying."""
         m.clear_keys()
         result = box.run("unseal", expect=None)
         if result.returncode != 0:
             raise Fault(f"it does not come up: {result.returncode} {result.stderr}")
-        return m.key_read("root")
+        return {label: m.key_read(label)[1:] for label in self.image.keys}
 
 
 def duration(box, verb):
@@ -192,9 +216,7 @@ def main():
         lengths = {"enroll": duration(box, "enroll"), "reseal": duration(box, "reseal")}
         lengths["recover"] = lengths["enroll"]
         m.clean_up()
-        rekeyed = Rekeyed(folder)
-        lengths["rekey"] = duration(rekeyed.machine(), "rekey")
-        m.clean_up()
+        rekeyed = [Rekeyed(folder, kind) for kind in ("crypt", "tags")]
         box = key = None
         for number in range(KILLS):
             verb = VERBS[number % len(VERBS)]
@@ -202,7 +224,7 @@ def main():
                 if verb == "rekey":
                     m.clean_up()
                     box = None
-                    cut[verb] += rekeyed.cut(rng, lengths[verb])
+                    cut[verb] += rekeyed[number // len(VERBS) % 2].cut(rng)
                     continue
                 if verb == "enroll":
                     m.clean_up()

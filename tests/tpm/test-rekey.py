@@ -175,7 +175,7 @@ def after_good(folder):
 @test
 def stopped(folder):
     """between: no key, the latch stays open, tpm-status tells; then it goes on"""
-    box, image = make(folder, size=48 * MIB)
+    box, image = make(folder, size=24 * MIB)
     interrupt(box)
     assert records(box) == [(1, "root"), (3, "root")]
     assert [s.get("rekeying") for s in box.status()["slots"]].count("root") == 1
@@ -199,7 +199,7 @@ def stopped(folder):
 @test
 def sealed_resumes(folder):
     """in the sealed phase unseal goes on by itself, and only then closes the latch"""
-    box, image = make(folder, size=48 * MIB)
+    box, image = make(folder, size=24 * MIB)
     interrupt(box)
     box.reboot()
     m.clear_keys()
@@ -360,7 +360,7 @@ def told_early(folder):
 @test
 def other_layer(folder):
     """between, another configuration or another size is refused, and nothing is changed"""
-    box, image = make(folder, size=48 * MIB)
+    box, image = make(folder, size=24 * MIB)
     interrupt(box)
     before = image.data.read_bytes()
     layers = box.layers
@@ -384,7 +384,7 @@ def other_layer(folder):
 @test
 def journal_lost(folder):
     """between, a journal that somebody destroyed is told, and does not make it begin anew"""
-    box, image = make(folder, size=48 * MIB)
+    box, image = make(folder, size=24 * MIB)
     interrupt(box)
     before, seal = image.data.read_bytes(), box.seal.read_bytes()
     box.seal.write_bytes(seal[:131072] + bytes(len(seal) - 131072))
