@@ -119,30 +119,6 @@ static int detach_stack(const char *top, struct diag *diag)
 	return 0;
 }
 
-/* One pass; *ret_left says how many there were, *ret_removed how many are gone now. */
-static int detach_unused(size_t *ret_left, size_t *ret_removed, struct diag *diag)
-{
-	_cleanup_(mapping_list_done) struct mapping_list list = {};
-	size_t removed = 0;
-	int r = mapping_list_get(&list, diag);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < list.n; i++) {
-		_cleanup_(diag_done) struct diag why = {};
-
-		r = list.items[i].open_count > 0 ? -EBUSY : run_remove(list.items[i].name, &why);
-		if (r == 0)
-			removed++;
-		else
-			(void)diag_set(
-				diag, r, "%s stays: %s", list.items[i].name, why.what ?: "in use");
-	}
-	*ret_left = list.n - removed;
-	*ret_removed = removed;
-	return 0;
-}
-
 /* Takes down what nobody has open, and then what that set free, as long as there is such a layer. */
 static int detach_all(struct diag *diag)
 {
@@ -150,7 +126,7 @@ static int detach_all(struct diag *diag)
 
 	do {
 		_cleanup_(diag_done) struct diag why = {};
-		int r = detach_unused(&left, &removed, &why);
+		int r = mapping_remove_unused(false, &left, &removed, &why);
 
 		if (r < 0 || (left > 0 && removed == 0)) {
 			diag_move(diag, &why);

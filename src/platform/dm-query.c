@@ -70,8 +70,8 @@ void mapping_list_done(struct mapping_list *list)
 	*list = (struct mapping_list){};
 }
 
-/* Takes the mapping over if it is one of ours and still there. */
-static int list_add(struct mapping_list *list, const char *name, struct diag *diag)
+/* Takes the mapping over if it is wanted and still there. */
+static int list_add(struct mapping_list *list, const char *name, bool foreign, struct diag *diag)
 {
 	_cleanup_(mapping_info_done) struct mapping_info info = {};
 	struct mapping_info *items;
@@ -80,7 +80,7 @@ static int list_add(struct mapping_list *list, const char *name, struct diag *di
 	r = mapping_info_get(name, &info, diag);
 	if (r < 0)
 		return r;
-	if (!info.exists || !strstr(info.uuid, MAPPING_UUID_MARK))
+	if (!info.exists || (!foreign && !strstr(info.uuid, MAPPING_UUID_MARK)))
 		return 0;
 	items = reallocarray(list->items, list->n + 1, sizeof(*items));
 	if (!items)
@@ -91,7 +91,7 @@ static int list_add(struct mapping_list *list, const char *name, struct diag *di
 	return 0;
 }
 
-int mapping_list_get(struct mapping_list *ret, struct diag *diag)
+static int list_get(bool foreign, struct mapping_list *ret, struct diag *diag)
 {
 	_cleanup_(task_freep) struct dm_task *task = task_new(DM_DEVICE_LIST, NULL);
 	_cleanup_(mapping_list_done) struct mapping_list list = {};
@@ -107,7 +107,7 @@ int mapping_list_get(struct mapping_list *ret, struct diag *diag)
 
 	/* The first entry without a device number means that there are none. */
 	while (names && names->dev != 0) {
-		r = list_add(&list, names->name, diag);
+		r = list_add(&list, names->name, foreign, diag);
 		if (r < 0)
 			return r;
 		if (names->next == 0)
@@ -117,6 +117,16 @@ int mapping_list_get(struct mapping_list *ret, struct diag *diag)
 	*ret = list;
 	list = (struct mapping_list){};
 	return 0;
+}
+
+int mapping_list_get(struct mapping_list *ret, struct diag *diag)
+{
+	return list_get(false, ret, diag);
+}
+
+int mapping_list_all(struct mapping_list *ret, struct diag *diag)
+{
+	return list_get(true, ret, diag);
 }
 
 void mapping_line_done(struct mapping_line *line)

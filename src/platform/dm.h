@@ -39,6 +39,8 @@ struct mapping_list {
 void mapping_list_done(struct mapping_list *list);
 /* All mappings whose UUID carries our mark. */
 int mapping_list_get(struct mapping_list *ret, struct diag *diag) _must_check_;
+/* Those of others, too. */
+int mapping_list_all(struct mapping_list *ret, struct diag *diag) _must_check_;
 
 /* One line of "dmsetup table" or "dmsetup status". */
 struct mapping_line {
@@ -75,6 +77,12 @@ struct mapping_spec {
 int mapping_create(const struct mapping_spec *spec, struct diag *diag) _must_check_;
 /* Waits a few seconds for short-lived openers. -EBUSY: it is still in use. */
 int mapping_remove(const char *name, bool hidden, struct diag *diag) _must_check_;
+/*
+ * One pass over our mappings, or over all: removes those that nobody has open. *ret_left says how
+ * many are there still, *ret_removed how many are gone now; the diag, why one of them stays.
+ */
+int mapping_remove_unused(
+	bool foreign, size_t *ret_left, size_t *ret_removed, struct diag *diag) _must_check_;
 /*
  * Puts a table in its place that only gives errors, whoever uses it: the kernel drops the keys of
  * the old one. Neither udev nor what is mounted is waited for. Nothing to do without a table.

@@ -20,6 +20,7 @@ FLOORS = {
     "src/cmd": ["src/util", "src/disk", "src/model", "src/format", "src/platform"],
     "generators": ["src/util", "src/disk", "src/model", "src/format"],
     "builder": ["src/util", "src/disk", "src/model", "src/format", "src/platform"],
+    "exitrd": ["src/util", "src/disk", "src/model", "src/platform"],
 }
 
 

@@ -438,7 +438,21 @@ const char *dm_task_get_uuid(const struct dm_task *dmt)
 
 struct dm_names *dm_task_get_names(struct dm_task *dmt)
 {
-	return NULL;
+	char *p = (char *)dmt->answer;
+	struct dm_names *last = NULL;
+
+	for (size_t i = 0; i < MAPPINGS_MAX; i++) {
+		if (!mappings[i].exists)
+			continue;
+		if (last)
+			last->next = 128;
+		last = (struct dm_names *)(void *)p;
+		last->next = 0;
+		last->dev = makedev(MAPPED_MAJOR, i + 1);
+		strcpy(last->name, mappings[i].name);
+		p += 128;
+	}
+	return last ? (struct dm_names *)(void *)dmt->answer : NULL;
 }
 
 struct dm_deps *dm_task_get_deps(struct dm_task *dmt)
