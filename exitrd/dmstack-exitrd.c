@@ -77,7 +77,7 @@ static int end(const char *action)
 	(void)!keyring_unpublish(TPM2_KEY_PREFIX, NULL);
 	left = exitrd_detach();
 	if (left == 0)
-		log_notice("exitrd: no mapping is left, %s follows", action);
+		log_notice("exitrd: all layers are down, %s follows", action);
 	/* Another exitrd may have called this for the layers alone. */
 	if (getpid() == 1)
 		exitrd_reboot(action);

@@ -199,3 +199,13 @@ guest_upgrade() {
 	check "there is an initrd for it" test -s "/boot/initrd.img-$version"
 	check "it is written" sync
 }
+
+# memory_look: the test looks into the memory of this machine now (tests/boot/lib/memory.sh).
+memory_look() {
+	say "# look into the memory"
+	check "the memory was looked into" wait_until memory_was_seen
+}
+
+memory_was_seen() {
+	[ "$(dd if=/dev/disk/by-id/virtio-signal bs=512 count=1 iflag=direct status=none | head -c 4)" = seen ]
+}

@@ -47,7 +47,7 @@ guest() {
 after() {
 	local keys
 	host "lvm2's service was stopped" grep -aq 'Stopped blk-availability.service' "$work/journal-all.log" &&
-		host "nothing is left" grep -aq 'exitrd: no mapping is left, poweroff follows' "$work/console.log" ||
+		host "nothing is left" grep -aq 'exitrd: all layers are down, poweroff follows' "$work/console.log" ||
 		return 1
 	mapfile -t keys < <(key_arguments data)
 	host "the data is extracted" builder extract "$work/data/data.json" "${keys[@]}" \

@@ -44,7 +44,7 @@ after() {
 	local keys
 	host "two mappings came to the exitrd" grep -aq 'exitrd: mappings before: 2' "$work/console.log" &&
 		host "none is left" grep -aq 'exitrd: status 0, mappings left: No devices found' "$work/console.log" &&
-		host "it says so" grep -aq 'dmstack.*exitrd: no mapping is left, poweroff follows' "$work/console.log" ||
+		host "it says so" grep -aq 'dmstack.*exitrd: all layers are down, poweroff follows' "$work/console.log" ||
 		return 1
 	mapfile -t keys < <(key_arguments root)
 	host "every tag is right" builder verify --no-digest "$work/root/root.json" "${keys[@]}" &&
