@@ -5,7 +5,9 @@ usage: test-rekey.py PROGRAM BUILDER [WORD...]"""
 import fcntl
 import os
 import pathlib
+import pty
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -118,6 +120,30 @@ def forms(folder):
         key = new_key(box, image)
         assert image.is_whole(key) and not image.is_whole(image.old), options
         m.clean_up()
+
+
+@test
+def progress(folder):
+    """the service manager is told how far it is, and to wait; a terminal gets a bar"""
+    box, _ = make(folder)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(folder + "/notify")
+        os.environ["NOTIFY_SOCKET"] = folder + "/notify"
+        try:
+            result = box.run("rekey")
+        finally:
+            del os.environ["NOTIFY_SOCKET"]
+        manager.setblocking(False)
+        said = manager.recv(4096).decode()
+    assert said.startswith("EXTEND_TIMEOUT_USEC=300000000\nSTATUS=Re-keying root: 0 of 4 MiB"), said
+    assert "[" not in result.stderr
+    main, end = pty.openpty()
+    process = subprocess.run(box.command("rekey", "root"), env=box.environment(), stdin=end,
+                             stdout=end, stderr=end, check=True, timeout=60)
+    os.close(end)
+    shown = os.read(main, 65536).decode()
+    os.close(main)
+    assert process.returncode == 0 and "root [" in shown and "100 %" in shown, shown
 
 
 @test
