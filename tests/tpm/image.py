@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 
 MIB = 1 << 20
@@ -22,10 +23,21 @@ class Image:
         self.plain.write_bytes(os.urandom(size))
         self.keys = {label: os.urandom(n) for label, n in (keys or {"root": key_size}).items()}
         self.old = self.keys.get("root")
-        self.run("create", self.keys, "--input", self.plain, "--output", self.folder / "out",
-                 "--name", "root", "--layer", f"{layer},{options}")
+        self.layer = f"{layer},{options}"
+        self.create(self.keys, "out")
         self.data = self.folder / "out" / "root.data.img"
         self.manifest = self.folder / "out" / "root.json"
+
+    def create(self, keys, name):
+        self.run("create", keys, "--input", self.plain, "--output", self.folder / name,
+                 "--name", "root", "--layer", self.layer, "--seed", "5eed" * 16)
+
+    def is_as_made_with(self, keys):
+        """Whether each byte is as in an image that has had these keys from the beginning."""
+        self.create(keys, "anew")
+        made = (self.folder / "anew" / "root.data.img").read_bytes()
+        shutil.rmtree(self.folder / "anew")
+        return made == self.data.read_bytes()
 
     def run(self, verb, keys, *args, check=True):
         words = []

@@ -119,6 +119,7 @@ def forms(folder):
         box.run("rekey", "root")
         key = new_key(box, image)
         assert image.is_whole(key) and not image.is_whole(image.old), options
+        assert image.is_as_made_with({"root": key}), options
         m.clean_up()
 
 
@@ -274,6 +275,7 @@ def tags(folder):
         box.run("rekey")
         keys = own_keys(box, image)
         image.verify(keys)
+        assert image.is_as_made_with(keys), options
         for label, key in image.keys.items():
             assert image.verify({**keys, label: key}, check=False).returncode
         output = place / "back"
