@@ -49,7 +49,8 @@ images_root_tree() {
 		rm -rf "$2"
 		cp -a "$boot_cache/slim" "$2" || return 1
 	fi
-	rm -f "$2/etc/fstab"
+	# Debian 12 brings a whole perl along, for which the image has no room.
+	rm -rf "$2"/usr/lib/x86_64-linux-gnu/perl* "$2/etc/fstab"
 	: >"$2/etc/fstab"
 	mkdir -p "$2/mnt" "$2/srv" "$2/usr/lib/dmstack"
 	cp -a --remove-destination "$1/." "$2/"
@@ -77,7 +78,7 @@ images_make() {
 		echo "boot: unknown file system '$fs'" >&2
 		return 1
 		;;
-	esac
+	esac || return 1
 	mv "$file.tmp" "$file"
 }
 

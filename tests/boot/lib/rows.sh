@@ -4,7 +4,7 @@
 # to end. A scenario of this kind sets ROWS and defines a function row_NAME for each (with "_" for
 # "-"), which changes copies of disks and initrd and sets
 #	END       panic, verity-panic (the kernel's own), reboot, poweroff, halt, shell or root, if the
-#	          root is ready to be switched to
+#	          root is ready to be switched to; or cut: the power goes, as vm_cut says
 #	SAYS      a pattern that one of the lines of the machine has to fit
 #	CMDLINE   more words of the kernel command line
 #	KEEP      yes: disks and TPM are for the rows behind as this one leaves them
@@ -145,7 +145,7 @@ row_boot() {
 		cp -a "$work/tpm.rows" "$work/tpm" || return 1
 	fi
 	CMDLINE=$rows_cmdline TPM=$rows_tpm
-	END=panic SAYS="" KEEP=no vm_extra=("${rows_extra[@]}")
+	END=panic SAYS="" KEEP=no vm_cut="" vm_extra=("${rows_extra[@]}")
 	"row_${row//-/_}" || fail "$row could not be prepared" || return 1
 	images_cpio "$work/initrd" "$work/scenario.cpio"
 	cat "$boot_cache/base.cpio" "$boot_work/dmstack.cpio" "$work/scenario.cpio" >"$work/initrd.cpio"
@@ -155,6 +155,10 @@ row_boot() {
 		echo "=== $row"
 		cat "$work/console.log" "$work/journal.log"
 	} >>"$work/rows.log"
+	if [ "$END" = cut ]; then
+		row_keep
+		return
+	fi
 	row_judge "$row" || return 1
 	[ $rc -eq 0 ] || fail "$row: qemu ended with $rc: $(tail -n 2 "$work/qemu.log")" || return 1
 	[ "$KEEP" = no ] || row_keep
@@ -170,14 +174,19 @@ row_keep() {
 	cp -a "$work/tpm" "$work/tpm.rows"
 }
 
-# rows_boot: each row in turn; all of them, so that one run tells everything.
-rows_boot() {
-	local row bad=0 start rows_disks=("${DISKS[@]}") rows_cmdline=$CMDLINE rows_tpm=$TPM
-	local rows_extra=("${vm_extra[@]}")
+# rows_begin: what is there now is what each row begins with.
+rows_begin() {
+	rows_disks=("${DISKS[@]}") rows_cmdline=$CMDLINE rows_tpm=$TPM rows_extra=("${vm_extra[@]}")
 	rows_mark_shells
 	rows_mark_root
 	mv "$work/initrd" "$work/initrd.rows"
 	mkdir -p "$work/tpm.rows"
+}
+
+# rows_boot: each row in turn; all of them, so that one run tells everything.
+rows_boot() {
+	local row bad=0 start
+	rows_begin
 	[ "$all_rows" = no ] || ROWS+=("${ALL_ROWS[@]}")
 	for row in "${ROWS[@]}"; do
 		[ -z "${DMSTACK_BOOT_ROWS-}" ] || [[ " $DMSTACK_BOOT_ROWS " = *" $row "* ]] || continue

@@ -66,13 +66,23 @@ vm_panicked_early() {
 }
 
 # vm_run DIR TIMEOUT ARGUMENT...: QEMU with these arguments until it ends, or until the console says
-# vm_end (a pattern, may be empty): a halted machine does not end by itself.
+# vm_end (a pattern, may be empty): a halted machine does not end by itself. Or until vm_cut, which is a
+# disk and two numbers for tests/boot/lib/cut.py, takes the power away; vm_was_cut says whether it did.
 vm_run() {
-	local dir=$1 timeout=$2 pid rc=0
+	local dir=$1 timeout=$2 pid rc=0 disk writes pause qemu
 	shift 2
 	rm -f "$dir"/{console,report,journal}.log
 	timeout --foreground -k 5 "$timeout" qemu-system-x86_64 "$@" </dev/null >"$dir/qemu.log" 2>&1 &
 	pid=$!
+	if [ -n "${vm_cut-}" ]; then
+		read -r disk writes pause <<<"$vm_cut"
+		while ! qemu=$(pgrep -P $pid) && kill -0 $pid; do sleep 0.1; done
+		vm_was_cut=$(python3 "$boot_dir/lib/cut.py" "$qemu" "$(cat "$dir/tpm/pid")" \
+			"$dir/journal.log" "$disk" "$dir/tpm/state/tpm2-00.permall" "$writes" "$pause")
+		# The shell would tell of the kill.
+		wait $pid 2>/dev/null
+		return 0
+	fi
 	while [ -n "${vm_end-}" ] && kill -0 $pid 2>/dev/null; do
 		if grep -aqE "$vm_end" "$dir/console.log" 2>/dev/null; then
 			# What comes right behind it is of interest, too.
@@ -89,9 +99,10 @@ vm_run() {
 
 # vm_boot DIR INITRD CMDLINE TIMEOUT DISK...: boots once, waits for the end. DIR receives
 # console.log, report.log and journal.log. Returns 124 after a timeout.
-# Reads vm_memory, vm_extra (array), vm_end and vm_tpm (yes or no); vm_from_disk=yes leaves kernel and
-# initrd to the first disk; vm_answers (array) are what answer.py types at the console. The plain CPU is on purpose: emulated
-# AES and AVX instructions are three times slower than the kernel's C code on it.
+# Reads vm_memory, vm_extra (array), vm_end, vm_cut and vm_tpm (yes or no); vm_from_disk=yes leaves
+# kernel and initrd to the first disk; vm_answers (array) are what answer.py types at the console. The
+# plain CPU is on purpose: emulated AES and AVX instructions are three times slower than the kernel's C
+# code on it.
 vm_boot() {
 	local dir=$1 initrd=$2 cmdline=$3 timeout=$4 try rc
 	shift 4
