@@ -254,9 +254,11 @@ static bool is_folder(const char *name)
 	       endswith(name, ".upholds");
 }
 
-static int add_unit_dir(const struct closure_tree *tree, const char *dir, struct diag *diag)
+/* The files of a folder of units. */
+static int add_unit_files(const struct closure_tree *tree, const char *dir, struct strset *others,
+	struct diag *diag)
 {
-	_cleanup_(strset_done) struct strset names = {}, others = {};
+	_cleanup_(strset_done) struct strset names = {};
 	int r = tree_list(tree, dir, &names);
 
 	for (size_t i = 0; r >= 0 && i < names.n; i++) {
@@ -268,21 +270,35 @@ static int add_unit_dir(const struct closure_tree *tree, const char *dir, struct
 			path = NULL;
 			return -ENOMEM;
 		}
-		r = add_unit(tree, path, names.items[i], &others, diag);
+		r = add_unit(tree, path, names.items[i], others, diag);
 	}
+	return r < 0 ? r : 0;
+}
+
+/* The folders in it. */
+static int add_unit_folders(
+	const struct closure_tree *tree, const char *dir, const struct strset *others)
+{
+	_cleanup_(strset_done) struct strset names = {};
+	int r = tree_list(tree, dir, &names);
+
 	for (size_t i = 0; r >= 0 && i < names.n; i++)
 		if (is_folder(names.items[i]))
-			r = add_unit_folder(tree, dir, names.items[i], &others);
+			r = add_unit_folder(tree, dir, names.items[i], others);
 	return r < 0 ? r : 0;
 }
 
 int tree_add_units(const struct closure_tree *tree, struct diag *diag)
 {
 	static const char *const foreign_dirs[] = { "/usr/lib/systemd/system" };
+	_cleanup_(strset_done) struct strset others = {};
 	int r = 0;
 
+	/* All files come first: a link in /etc may pull in a unit from /usr. */
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(unit_dirs); i++)
-		r = add_unit_dir(tree, unit_dirs[i], diag);
+		r = add_unit_files(tree, unit_dirs[i], &others, diag);
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(unit_dirs); i++)
+		r = add_unit_folders(tree, unit_dirs[i], &others);
 	/* Wanted by ours, and not in every initrd with systemd. */
 	if (r >= 0)
 		r = add_found(tree, CLOSURE_UNIT, foreign_dirs, ARRAY_SIZE(foreign_dirs),

@@ -229,6 +229,9 @@ def units_by_name(folder):
     put(folder, "/etc/systemd/system/dmstack@.service.d/local.conf", "")
     link(folder, f"{UNITS}/initrd.target.wants/dmstack-gate.service", "../dmstack-gate.service")
     link(folder, f"{UNITS}/initrd.target.wants/dmstack-host.service", "../dmstack-host.service")
+    # Enabled by the administrator, and for the host only.
+    link(folder, "/etc/systemd/system/dmstack.target.wants/dmstack-host.service",
+         f"{UNITS}/dmstack-host.service")
     link(folder, f"{UNITS}/multi-user.target.wants/dmstack@a.service", "../dmstack@.service")
     got = closure(folder)
     assert set(got["unit"]) == {
