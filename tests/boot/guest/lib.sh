@@ -209,3 +209,23 @@ memory_look() {
 memory_was_seen() {
 	[ "$(dd if=/dev/disk/by-id/virtio-signal bs=512 count=1 iflag=direct status=none | head -c 4)" = seen ]
 }
+
+# guest_recipe: on the disk that the recipe begins with, types it in; on the one that it made, checks.
+guest_recipe() {
+	local boots
+	case $(realpath "$(findmnt -n -o SOURCE /)") in
+	/dev/vd*)
+		# Who asks for a passphrase does so on the terminal that it was started from.
+		check "the recipe works" sh -c "bash /run/dmstack-test/recipe >/dev/ttyS0 2>&1"
+		return
+		;;
+	esac
+	boots=$(cat /srv/boots 2>/dev/null || echo 0)
+	BOOT=$((boots + 1))
+	echo "$BOOT" >/srv/boots
+	check_root "$NAME" "$1"
+	check "the whole device can be read" reads_whole "/dev/mapper/$NAME"
+	check "no layer counts a mismatch" no_mismatch
+	check "the system is the one that moved" test -s /usr/lib/dmstack-test/recipe
+	sync
+}

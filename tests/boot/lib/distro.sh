@@ -11,6 +11,8 @@ declare -A distro_packages=(
 	[trixie]="libssl3t64 libtss2-esys-3.0.2-0t64 libtss2-mu-4.0.1-0t64 libtss2-rc0t64 libtss2-tcti-device0t64"
 	[bookworm]="libssl3 libtss2-esys-3.0.2-0 libtss2-mu0 libtss2-rc0 libtss2-tcti-device0"
 	[dracut]="dracut"
+	[recipe-initramfs-tools]="initramfs-tools busybox fdisk cryptsetup-bin grub-pc-bin grub2-common"
+	[recipe-dracut]="dracut fdisk cryptsetup-bin grub-pc-bin grub2-common"
 	[initramfs-tools]="initramfs-tools busybox"
 )
 

@@ -159,16 +159,15 @@ prepare_default() {
 	[ "$HOST_KNOWS" = no ] || host_knows "$NAME"
 }
 
-# scenario_initrd BOOT: base, dmstack and this scenario's own files, one archive after another.
-scenario_initrd() {
-	local boot=$1 run=$work/initrd/dmstack-test/run
+# scenario_run_folder BOOT RUN: what the booted system gets below /run.
+scenario_run_folder() {
+	local boot=$1 run=$2
 	mkdir -p "$run/dmstack-test" "$run/systemd/system/multi-user.target.wants" \
-		"$work/initrd/usr/lib/systemd/system" "$work/initrd/run"
+		"$run/systemd/journald.conf.d"
 	cp "$boot_dir"/guest/{lib.sh,main,emergency} "$run/dmstack-test/"
 	cp "$scenario_file" "$run/dmstack-test/scenario"
 	cp "$boot_dir/guest/dmstack-test.service" "$boot_dir/guest/emergency.service" \
 		"$run/systemd/system/"
-	mkdir -p "$run/systemd/journald.conf.d"
 	cp "$boot_dir/guest/initrd/etc/systemd/journald.conf.d/serial.conf" \
 		"$run/systemd/journald.conf.d/"
 	ln -sf ../dmstack-test.service "$run/systemd/system/multi-user.target.wants/"
@@ -178,6 +177,12 @@ scenario_initrd() {
 		echo "FS_BYTES=$(stat -c %s "$boot_work/root.$FS")"
 		echo "FS_SHA256=$(sha256sum <"$boot_work/root.$FS" | cut -d' ' -f1)"
 	} >"$run/dmstack-test/settings"
+}
+
+# scenario_initrd BOOT: base, dmstack and this scenario's own files, one archive after another.
+scenario_initrd() {
+	mkdir -p "$work/initrd/usr/lib/systemd/system" "$work/initrd/run"
+	scenario_run_folder "$1" "$work/initrd/dmstack-test/run"
 	# In the initrd itself only the emergency unit is of use.
 	cp "$boot_dir/guest/emergency.service" "$work/initrd/usr/lib/systemd/system/"
 	sed -i 's|/run/dmstack-test/emergency|/dmstack-test/run/dmstack-test/emergency|' \
