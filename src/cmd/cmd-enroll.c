@@ -30,7 +30,8 @@ static int enroll_run(const void *opts, const char *const *args, struct diag *di
 	int r;
 
 	if (o->qr && !qr_is_supported())
-		return usage_error(diag, "--recovery-qr: dmstack was built without libqrencode");
+		return usage_error(diag,
+			"--recovery-qr: libqrencode is missing, here or when dmstack was built");
 	r = seal_command_open(&command, diag);
 	if (r != 0)
 		return r;

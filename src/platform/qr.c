@@ -6,8 +6,11 @@
  *	upper light	upper half block
  *	lower light	lower half block
  *	both dark	space
+ *
+ * The library is loaded when it is needed, so that no initrd has to have it.
  */
 
+#include <dlfcn.h>
 #include <string.h>
 
 #include "bytes.h"
@@ -26,15 +29,23 @@ static const char *const glyphs[2][2] = {
 	{ "\xe2\x96\x80", "\xe2\x96\x88" },
 };
 
-static QRcode *code_free(QRcode *code)
+struct library {
+	QRcode *(*encode)(int size, const unsigned char *data, int version, QRecLevel level);
+	void (*free)(QRcode *code);
+};
+
+/* It stays loaded; there is nothing that would go on afterwards. */
+static bool library_load(struct library *ret)
 {
-	if (!code)
-		return NULL;
-	explicit_bzero(code->data, (size_t)code->width * (size_t)code->width);
-	QRcode_free(code);
-	return NULL;
+	void *library = dlopen("libqrencode.so.4", RTLD_NOW | RTLD_NODELETE);
+
+	if (!library)
+		return false;
+	*(void **)&ret->encode = dlsym(library, "QRcode_encodeData");
+	*(void **)&ret->free = dlsym(library, "QRcode_free");
+	(void)dlclose(library);
+	return ret->encode && ret->free;
 }
-DEFINE_FREEP(QRcode, code_free)
 
 /* What is outside is light. */
 static bool is_light(const QRcode *code, int x, int y)
@@ -62,28 +73,35 @@ static size_t draw(const QRcode *code, char *to)
 
 bool qr_is_supported(void)
 {
-	return true;
+	struct library library;
+
+	return library_load(&library);
 }
 
 int qr_make(const struct secret *text, struct secret **ret, struct diag *diag)
 {
-	_cleanup_(code_freep) QRcode *code = NULL;
 	_cleanup_(secret_freep) struct secret *drawn = NULL;
+	struct library library;
+	QRcode *code;
 	size_t side;
 	int r;
 
+	if (!library_load(&library))
+		return diag_set(diag, -EOPNOTSUPP, "libqrencode.so.4 cannot be loaded");
 	if (secret_size(text) > TEXT_MAX)
 		return diag_set(diag, -EFBIG, "the text is too long for a QR code");
-	code = QRcode_encodeData((int)secret_size(text), secret_peek(text), 0, QR_ECLEVEL_M);
+	code = library.encode((int)secret_size(text), secret_peek(text), 0, QR_ECLEVEL_M);
 	if (!code)
 		return diag_set(diag, -errno, "cannot make a QR code: %s", strerror(errno));
 	side = (size_t)code->width + 2 * MARGIN;
 	r = secret_new((side + 1) / 2 * (side * GLYPH_SIZE + 1), true, &drawn);
-	if (r < 0)
-		return r;
-	secret_truncate(drawn, draw(code, (char *)secret_bytes(drawn)));
-	*ret = take_ptr(drawn);
-	return 0;
+	if (r == 0)
+		secret_truncate(drawn, draw(code, (char *)secret_bytes(drawn)));
+	wipe(code->data, (size_t)code->width * (size_t)code->width);
+	library.free(code);
+	if (r == 0)
+		*ret = take_ptr(drawn);
+	return r;
 }
 #else
 bool qr_is_supported(void)

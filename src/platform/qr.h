@@ -9,7 +9,7 @@
 #include "diag.h"
 #include "secret.h"
 
-/* Whether dmstack was built with libqrencode. */
+/* Whether dmstack was built with libqrencode, and it can be loaded. */
 bool qr_is_supported(void);
 /*
  * The code of a text of at most 1024 bytes, not NUL-terminated. -EOPNOTSUPP: no libqrencode;

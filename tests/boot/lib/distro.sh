@@ -5,7 +5,7 @@
 
 distro_common=(
 	systemd systemd-sysv udev kmod dmsetup util-linux mount e2fsprogs zstd cpio
-	libjson-c5 libxxhash0 libisal2 libargon2-1 libqrencode4 linux-image-cloud-amd64
+	libjson-c5 libxxhash0 libisal2 libargon2-1 linux-image-cloud-amd64
 )
 declare -A distro_packages=(
 	[trixie]="libssl3t64 libtss2-esys-3.0.2-0t64 libtss2-mu-4.0.1-0t64 libtss2-rc0t64 libtss2-tcti-device0t64"

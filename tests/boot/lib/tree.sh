@@ -6,7 +6,7 @@
 tree_suite=trixie
 declare -A tree_packages=(
 	[all]="systemd systemd-sysv udev kmod dmsetup util-linux mount e2fsprogs
-		libjson-c5 libxxhash0 libisal2 libfdisk1 libqrencode4 cryptsetup-bin
+		libjson-c5 libxxhash0 libisal2 libfdisk1 cryptsetup-bin
 		linux-image-cloud-amd64 tiny-initramfs"
 	[trixie]="libssl3t64 systemd-cryptsetup libtss2-esys-3.0.2-0t64 libtss2-mu-4.0.1-0t64
 		libtss2-rc0t64 libtss2-tcti-device0t64"
