@@ -154,7 +154,12 @@ static int temp_name(const char *name, char **ret)
 	return asprintf(ret, ".%.*s.%s", keep, name, hex) < 0 ? -ENOMEM : 0;
 }
 
-static int tmpfile_open_named(struct tmpfile *f, mode_t mode)
+/*
+ * Sets f->temp to the first hidden name that take accepts. It returns -EEXIST if somebody has the
+ * name.
+ */
+static int tmpfile_hide(struct tmpfile *f,
+	int (*take)(struct tmpfile *f, const char *temp, const void *arg), const void *arg)
 {
 	for (int i = 0; i < TEMP_ATTEMPTS; i++) {
 		_cleanup_free_ char *temp = NULL;
@@ -163,15 +168,22 @@ static int tmpfile_open_named(struct tmpfile *f, mode_t mode)
 		r = temp_name(f->name, &temp);
 		if (r < 0)
 			return r;
-		f->fd = openat(f->dir_fd, temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-		if (f->fd >= 0) {
+		r = take(f, temp, arg);
+		if (r >= 0) {
 			f->temp = take_ptr(temp);
 			return 0;
 		}
-		if (errno != EEXIST)
-			return -errno;
+		if (r != -EEXIST)
+			return r;
 	}
 	return -EEXIST;
+}
+
+static int take_by_open(struct tmpfile *f, const char *temp, const void *mode)
+{
+	f->fd = openat(
+		f->dir_fd, temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, *(const mode_t *)mode);
+	return f->fd < 0 ? -errno : 0;
 }
 
 /* The folder and the final name. */
@@ -203,7 +215,7 @@ int tmpfile_open(int dir_fd, const char *path, mode_t mode, struct tmpfile *ret)
 	f.fd = openat(f.dir_fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, mode);
 	if (f.fd < 0)
 		/* EOPNOTSUPP, or EISDIR from an old kernel; another error shows up again. */
-		r = tmpfile_open_named(&f, mode);
+		r = tmpfile_hide(&f, take_by_open, &mode);
 	if (r < 0)
 		return r;
 
@@ -228,23 +240,14 @@ int tmpfile_open_existing(int dir_fd, const char *path, const char *existing, st
 	return 0;
 }
 
+static int take_by_rename(struct tmpfile *f, const char *temp, const void *existing)
+{
+	return renameat2(AT_FDCWD, existing, f->dir_fd, temp, RENAME_NOREPLACE) < 0 ? -errno : 0;
+}
+
 int tmpfile_claim(struct tmpfile *f, const char *existing)
 {
-	for (int i = 0; i < TEMP_ATTEMPTS; i++) {
-		_cleanup_free_ char *temp = NULL;
-		int r;
-
-		r = temp_name(f->name, &temp);
-		if (r < 0)
-			return r;
-		if (renameat2(AT_FDCWD, existing, f->dir_fd, temp, RENAME_NOREPLACE) >= 0) {
-			f->temp = take_ptr(temp);
-			return 0;
-		}
-		if (errno != EEXIST)
-			return -errno;
-	}
-	return -EEXIST;
+	return tmpfile_hide(f, take_by_rename, existing);
 }
 
 /* Gives a nameless file a name that is free. */
@@ -262,25 +265,9 @@ static int tmpfile_link(struct tmpfile *f, int dir_fd, const char *name)
 	return linkat(f->fd, "", dir_fd, name, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-/* linkat() does not replace, so the file gets a hidden name first and is then renamed. */
-static int tmpfile_link_hidden(struct tmpfile *f)
+static int take_by_link(struct tmpfile *f, const char *temp, const void *arg)
 {
-	for (int i = 0; i < TEMP_ATTEMPTS; i++) {
-		_cleanup_free_ char *temp = NULL;
-		int r;
-
-		r = temp_name(f->name, &temp);
-		if (r < 0)
-			return r;
-		r = tmpfile_link(f, f->dir_fd, temp);
-		if (r >= 0) {
-			f->temp = take_ptr(temp);
-			return 0;
-		}
-		if (r != -EEXIST)
-			return r;
-	}
-	return -EEXIST;
+	return tmpfile_link(f, f->dir_fd, temp);
 }
 
 /* RENAME_NOREPLACE, or where the file system lacks it, a second link in place of the first. */
@@ -306,7 +293,8 @@ int tmpfile_publish(struct tmpfile *f, bool replace)
 		r = tmpfile_link(f, f->dir_fd, f->name);
 	} else {
 		if (!f->temp)
-			r = tmpfile_link_hidden(f);
+			/* linkat() does not replace, so it gets a hidden name first. */
+			r = tmpfile_hide(f, take_by_link, NULL);
 		if (r >= 0 && !replace)
 			r = tmpfile_rename_new(f);
 		else if (r >= 0 && renameat(f->dir_fd, f->temp, f->dir_fd, f->name) < 0)
