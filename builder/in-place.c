@@ -61,11 +61,28 @@ static int check_folder(const char *input, const char *output, struct diag *diag
 	return 0;
 }
 
+static const char *file_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Against the artifacts from first on. */
+static int check_name(const struct layout *layout, size_t first, const char *name,
+	const char *option, struct diag *diag)
+{
+	for (size_t i = first; i < layout->n_artifacts; i++)
+		if (streq(layout->artifacts[i].file, name))
+			return diag_set(diag, -EEXIST, "%s: the input has the name of the image %s",
+				option, name);
+	return 0;
+}
+
 int in_place_prepare(struct layout *layout, const struct recipe *recipe,
 	const struct in_place_args *args, struct diag *diag)
 {
 	struct artifact *data = &layout->artifacts[0];
-	const char *slash = strrchr(args->input, '/');
 	char *name;
 	int r;
 
@@ -80,27 +97,23 @@ int in_place_prepare(struct layout *layout, const struct recipe *recipe,
 			"(truncate --size=%ju makes it so long)",
 			args->input, (uintmax_t)args->input_bytes, (uintmax_t)data->bytes,
 			(uintmax_t)data->bytes);
-	name = strdup(slash ? slash + 1 : args->input);
+	name = strdup(file_name(args->input));
 	if (!name)
 		return -ENOMEM;
 	free(data->file);
 	data->file = name;
 	data->in_place = true;
-	for (size_t i = 1; i < layout->n_artifacts; i++)
-		if (streq(layout->artifacts[i].file, name))
-			return diag_set(diag, -EEXIST,
-				"--data-in-place: the input has the name of the image %s", name);
-	return 0;
+	return check_name(layout, 1, name, "--data-in-place", diag);
 }
 
 static bool keeps_place(const struct layer *layer)
 {
-	if (layer->type == &layer_type_crypt)
-		return crypt_fields(layer)->offset == 0 && !crypt_fields(layer)->integrity;
-	if (layer->type == &layer_type_luks)
-		return layer_device(layer, "header") && luks_fields(layer)->crypt.offset == 0 &&
-		       !luks_fields(layer)->crypt.integrity;
-	return keeps_data(layer);
+	const bool luks = layer->type == &layer_type_luks;
+
+	if (!luks && layer->type != &layer_type_crypt)
+		return keeps_data(layer);
+	return crypt_fields(layer)->offset == 0 && !crypt_fields(layer)->integrity &&
+	       (!luks || layer_device(layer, "header"));
 }
 
 /* Another name of it would have the changed data as well. */
@@ -121,8 +134,7 @@ static int check_consumed(const char *input, struct diag *diag)
 int in_place_consume(struct layout *layout, const struct recipe *recipe,
 	const struct in_place_args *args, struct diag *diag)
 {
-	const char *slash = strrchr(args->input, '/');
-	const char *name = slash ? slash + 1 : args->input;
+	int r;
 
 	for (size_t i = 0; i < recipe->n_layers; i++)
 		if (!keeps_place(recipe->layers[i]))
@@ -130,12 +142,9 @@ int in_place_consume(struct layout *layout, const struct recipe *recipe,
 				"--consume-input: layer %s (%s) does not leave every block in its "
 				"place",
 				recipe->layers[i]->name, recipe->layers[i]->type->name);
-	for (size_t i = 0; i < layout->n_artifacts; i++)
-		if (streq(layout->artifacts[i].file, name))
-			return diag_set(diag, -EEXIST,
-				"--consume-input: the input has the name of the image %s", name);
 	layout->artifacts[0].consumed = true;
-	return check_consumed(args->input, diag);
+	r = check_name(layout, 0, file_name(args->input), "--consume-input", diag);
+	return r < 0 ? r : check_consumed(args->input, diag);
 }
 
 bool in_place_has_tree(const struct recipe *recipe)
