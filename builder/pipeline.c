@@ -6,12 +6,12 @@
  */
 
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 
 #include "bytes.h"
 #include "overflow.h"
 #include "pipeline.h"
+#include "processors.h"
 
 #define THREADS_MAX 256U
 /* Zero stretches at least this long are written as zeros, so that they can stay holes. */
@@ -58,14 +58,7 @@ struct job {
 
 unsigned pipeline_threads(const struct pipeline *p)
 {
-	cpu_set_t set;
-
-	if (p->threads > 0)
-		return MIN(p->threads, THREADS_MAX);
-	CPU_ZERO(&set);
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 1;
-	return MAX(MIN((unsigned)CPU_COUNT(&set), THREADS_MAX), 1U);
+	return MIN(p->threads > 0 ? p->threads : processors_count(), THREADS_MAX);
 }
 
 static void job_fail(struct job *job, int error, bool is_read, uint64_t offset)

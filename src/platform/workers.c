@@ -6,7 +6,8 @@
 #include "workers.h"
 
 #include <pthread.h>
-#include <sched.h>
+
+#include "processors.h"
 
 /* Where all memory is locked, the stacks count. */
 #define STACK_SIZE  262144
@@ -69,13 +70,6 @@ static void *worker_main(void *userdata)
 	return NULL;
 }
 
-static unsigned processors(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (unsigned)CPU_COUNT(&set);
-}
-
 /* Fewer threads than wanted do as well. */
 static void start_threads(struct workers *w, unsigned n)
 {
@@ -106,7 +100,7 @@ int workers_new(unsigned max, struct workers **ret)
 	(void)pthread_cond_init(&w->end, NULL);
 	w->n = 1;
 	max = MIN(max, WORKERS_MAX);
-	start_threads(w, MIN(processors(), max));
+	start_threads(w, MIN(processors_count(), max));
 	*ret = w;
 	return 0;
 }
