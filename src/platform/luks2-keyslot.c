@@ -122,15 +122,9 @@ static int digest_fits(
 	const struct luks2_digest *digest, const struct secret *volume_key, struct diag *diag)
 {
 	struct luks2_digest made = *digest;
-	uint8_t difference = 0;
-	int r;
+	int r = luks2_make_digest(&made, volume_key, diag);
 
-	r = luks2_make_digest(&made, volume_key, diag);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < digest->digest_size; i++)
-		difference |= made.digest[i] ^ digest->digest[i];
-	return difference == 0;
+	return r < 0 ? r : bytes_are_equal_secret(made.digest, digest->digest, digest->digest_size);
 }
 
 /* The digest that says what the key of that keyslot is; NULL if it is not that of the data. */

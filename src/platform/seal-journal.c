@@ -120,7 +120,7 @@ int seal_journal_commit(
 static int header_read(struct seal_journal *journal, unsigned place, struct rekey_entry *ret)
 {
 	const struct rekey_entry *ours = &journal->entry;
-	uint8_t header[REKEY_HEADER_SIZE], mac[REKEY_MAC_SIZE], differs = 0;
+	uint8_t header[REKEY_HEADER_SIZE], mac[REKEY_MAC_SIZE];
 	int r;
 
 	r = fd_pread_full(journal->store->fd, header, sizeof(header), rekey_header_offset(place));
@@ -128,9 +128,8 @@ static int header_read(struct seal_journal *journal, unsigned place, struct reke
 		r = digest_data(journal->hmac, header, REKEY_MAC_OFFSET, mac);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < sizeof(mac); i++)
-		differs |= mac[i] ^ header[REKEY_MAC_OFFSET + i];
-	if (differs || rekey_entry_decode(header, ret, NULL) < 0)
+	if (!bytes_are_equal_secret(mac, header + REKEY_MAC_OFFSET, sizeof(mac)) ||
+		rekey_entry_decode(header, ret, NULL) < 0)
 		return 0;
 	return memcmp(ret->id, ours->id, sizeof(ret->id)) == 0 &&
 	       ret->sequence % REKEY_ENTRIES == place;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "bytes.h"
 #include "cleanup.h"
 #include "digest.h"
 #include "hex.h"
@@ -45,14 +46,12 @@ int seal_mac_put(const struct secret *root, uint8_t data[SEAL_SLOT_SIZE])
 
 int seal_mac_check(const struct secret *root, const uint8_t data[SEAL_SLOT_SIZE])
 {
-	uint8_t mac[SEAL_MAC_SIZE], differs = 0;
+	uint8_t mac[SEAL_MAC_SIZE];
 	int r = slot_mac(root, data, mac);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < sizeof(mac); i++)
-		differs |= mac[i] ^ data[SEAL_MAC_OFFSET + i];
-	return differs ? -EKEYREJECTED : 0;
+	return bytes_are_equal_secret(mac, data + SEAL_MAC_OFFSET, sizeof(mac)) ? 0 : -EKEYREJECTED;
 }
 
 static int payload_new(char kind, const struct secret *key, struct secret **ret)

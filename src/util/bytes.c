@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The search for holes.
+ * The search for holes, and comparing what is secret.
  */
 
 #include <string.h>
@@ -21,4 +21,14 @@ bool bytes_are_zero(const void *p, size_t len)
 
 	/* All of the first 16 are zero, and each later byte equals the one 16 before it. */
 	return memcmp(bytes, bytes + 16, len - 16) == 0;
+}
+
+bool bytes_are_equal_secret(const void *a, const void *b, size_t len)
+{
+	const uint8_t *x = a, *y = b;
+	uint8_t differs = 0;
+
+	for (size_t i = 0; i < len; i++)
+		differs |= x[i] ^ y[i];
+	return differs == 0;
 }

@@ -33,5 +33,7 @@ DEFINE_BYTES(64, be)
 
 #undef DEFINE_BYTES
 
+/* memcmp() == 0, in a time that does not tell where they differ: for MACs and digests of keys. */
+bool bytes_are_equal_secret(const void *a, const void *b, size_t len);
 /* True if all len bytes are zero. Memory speed: the builder calls it on every block. */
 bool bytes_are_zero(const void *p, size_t len);

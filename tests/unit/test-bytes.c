@@ -38,11 +38,28 @@ static void test_zero(void **state)
 	}
 }
 
+static void test_equal_secret(void **state)
+{
+	uint8_t a[33], b[33];
+
+	for (size_t i = 0; i < sizeof(a); i++)
+		a[i] = b[i] = (uint8_t)(7 * i);
+	assert_true(bytes_are_equal_secret(a, b, 0));
+	assert_true(bytes_are_equal_secret(a, b, sizeof(a)));
+	for (size_t i = 0; i < sizeof(a); i++) {
+		b[i] ^= 0x80;
+		assert_false(bytes_are_equal_secret(a, b, sizeof(a)));
+		assert_true(bytes_are_equal_secret(a, b, i));
+		b[i] ^= 0x80;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_byte_order),
 		cmocka_unit_test(test_zero),
+		cmocka_unit_test(test_equal_secret),
 	};
 
 	return cmocka_run_group_tests_name("bytes", tests, NULL, NULL);
