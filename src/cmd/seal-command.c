@@ -3,7 +3,6 @@
  * Between the verbs and the seal.
  */
 
-#include "qr.h"
 #include "seal-command.h"
 
 #include <fcntl.h>
@@ -17,6 +16,7 @@
 #include "keysource.h"
 #include "log.h"
 #include "memory.h"
+#include "qr.h"
 #include "seal-key.h"
 
 #define KEY_FOLDER "/etc/dmstack/keys"
