@@ -166,6 +166,11 @@ guest_read_only() {
 	check "no layer counts a mismatch" no_mismatch
 }
 
+# guest_write_last FILE: what is not on the disk yet when the machine ends; see host_has_last.
+guest_write_last() {
+	check "a file is written and not synchronized" sh -c "head -c 1M /dev/zero | tr '\\0' x >'$1'"
+}
+
 # guest_read_only_var: the root cannot be written to, /var on its own layer can and is kept.
 guest_read_only_var() {
 	check_root "$NAME" "$TYPES"

@@ -56,6 +56,18 @@ host() {
 	return 1
 }
 
+# host_has_last NAME FILE KEYS...: what is on the disks of the stack is a clean file system, and the
+# file that guest_write_last wrote is in it to the last byte.
+host_has_last() {
+	local name=$1 file=$2 image=$work/$1-after.ext4
+	shift 2
+	host "$name is extracted" builder extract "$work/$name/$name.json" "$@" --output "$image" &&
+		host "the file system is clean" e2fsck -fn "$image" &&
+		host "the file is there" sh -c \
+			"[ \$(debugfs -R 'cat $file' '$image' 2>/dev/null | tr -d x | wc -c) = 0 ] &&
+			[ \$(debugfs -R 'cat $file' '$image' 2>/dev/null | wc -c) = 1048576 ]"
+}
+
 builder() {
 	"$boot_build/builder/dmstack-build" "$@"
 }
