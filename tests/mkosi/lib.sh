@@ -20,16 +20,20 @@ mkosi_ensure() {
 		[ -d "$mkosi_cache/tree" ] && exit
 		echo "# making the Debian 13 tree of mkosi (once; kept in $mkosi_cache)"
 		rm -rf "$mkosi_cache"/tree.*
-		mmdebstrap --quiet --variant=minbase --mode=root \
-			--include="$(IFS=,; echo "${mkosi_packages[*]}")" \
-			--dpkgopt='path-exclude=/usr/share/man/*' \
-			--dpkgopt='path-exclude=/usr/share/locale/*' \
-			--aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "3"' \
-			--aptopt='APT::Install-Recommends "false"' \
-			trixie "$mkosi_cache/tree.$$" >"$mkosi_cache.log" 2>&1 </dev/null &&
+		debian_make trixie "$mkosi_cache/tree.$$" "$mkosi_cache.log" "${mkosi_packages[@]}" &&
 			mkdir "$mkosi_cache/tree.$$"/{source,state,old} &&
 			mv "$mkosi_cache/tree.$$" "$mkosi_cache/tree"
 	) 9>"$mkosi_cache.lock"
+}
+
+# mkosi_sources: the archives that the tree is of, for the images as well. mkosi would add the one of
+# debugging symbols, which not every mirror has.
+mkosi_sources() {
+	local lists=$mkosi_cache/state/sandbox/etc/apt/sources.list.d
+	mkdir -p "$lists"
+	sed -n 's/\[[^]]*\] *//; s/^deb \([^ ]*\) \([^ ]*\) \(.*\)/Types: deb\nURIs: \1\nSuites: \2\nComponents: \3\nSigned-By: \/usr\/share\/keyrings\/debian-archive-keyring.gpg\n/p' \
+		"$mkosi_cache/tree/etc/apt/sources.list" >"$lists/mkosi.sources"
+	[ -s "$lists/mkosi.sources" ]
 }
 
 # mkosi_enter COMMAND...: in the tree as the root of a mount namespace of its own, with the checkout
@@ -66,12 +70,14 @@ fail() {
 mkosi_build() {
 	local state=$mkosi_cache/state
 	mkdir -p "$state"/{out,build,cache,packages,workspace}
+	mkosi_sources || fail "the tree of mkosi does not say which archives it is of" || return 1
 	(
 		flock 9
 		mkosi_enter nice mkosi --directory /source/mkosi --profile "$1,test" \
 			--output-directory /state/out --build-directory /state/build \
 			--cache-directory /state/cache --package-cache-directory /state/packages \
-			--workspace-directory /state/workspace --force build \
+			--workspace-directory /state/workspace --sandbox-tree /state/sandbox \
+			--force build \
 			>"$work/mkosi.log" 2>&1 </dev/null &&
 			mv "$state/out/disk.raw" "$work/disk.raw"
 	) 9>"$state.lock" || {

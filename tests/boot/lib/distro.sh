@@ -33,12 +33,7 @@ distro_make() {
 	local suite=$1
 	shift
 	rm -rf "$distro_cache".tmp.*
-	if ! mmdebstrap --quiet --variant=minbase --mode=root --include="$(IFS=,; echo "$*")" \
-		--dpkgopt='path-exclude=/usr/share/man/*' \
-		--dpkgopt='path-exclude=/usr/share/doc/*' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		--aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "3"' \
-		"$suite" "$distro_cache.tmp.$$" >"$distro_cache.log" 2>&1 </dev/null; then
+	if ! debian_make "$suite" "$distro_cache.tmp.$$" "$distro_cache.log" "$@"; then
 		cat "$distro_cache.log" >&2
 		rm -rf "$distro_cache.tmp.$$"
 		return 1

@@ -95,13 +95,7 @@ tree_make() {
 	rm -rf "$cache".tmp.*
 	mkdir -p "$work"
 	echo "# making the Debian tree of the guests ($tree_suite; once; kept in $cache)"
-	if ! mmdebstrap --quiet --variant=minbase --mode=root \
-		--include="$(IFS=,; echo "${packages[*]}")" \
-		--dpkgopt='path-exclude=/usr/share/man/*' \
-		--dpkgopt='path-exclude=/usr/share/doc/*' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		--aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "3"' \
-		"$tree_suite" "$work/tree" >"$work/mmdebstrap.log" 2>&1 </dev/null; then
+	if ! debian_make "$tree_suite" "$work/tree" "$work/mmdebstrap.log" "${packages[@]}"; then
 		cat "$work/mmdebstrap.log" >&2
 		rm -rf "$work"
 		return 1
@@ -136,7 +130,7 @@ tree_derive() {
 # tree_cache: prints the folder of the cache; its name carries a hash of this recipe.
 tree_cache() {
 	local hash
-	hash=$(sha256sum <"${BASH_SOURCE[0]}")
+	hash=$(cat "${BASH_SOURCE[0]}" "$boot_dir/lib/debian.sh" | sha256sum)
 	echo "${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/dmstack/boot-$tree_suite-${hash:0:16}"
 }
 
