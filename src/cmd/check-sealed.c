@@ -20,6 +20,8 @@
 #include "guard.h"
 #include "parse.h"
 #include "root-open.h"
+#include "seal-store.h"
+#include "stack-seal.h"
 #include "unit-file.h"
 #include "unit-name.h"
 
@@ -290,6 +292,34 @@ static int check_unseal(struct check *c, const struct layer *layer)
 	return 0;
 }
 
+/* Whether there is what the unit needs; whether the TPM opens it, only the TPM can say. */
+static void check_seal(struct check *c, const struct layer *layer)
+{
+	static const char *const hole = "the seal opens nothing";
+	_cleanup_(diag_done) struct diag why = {};
+	const struct seal *seal = c->in->stack->seal;
+	unsigned n = 0;
+	int r = stack_check_seal(c->in->stack, layer, &why);
+
+	/* The device is that of a machine, and a tree is none. */
+	if (r >= 0 && c->in->root)
+		return;
+	if (r >= 0)
+		r = seal_store_count(&seal->device, &n, &why);
+	if (r < 0)
+		say(c, r == -EACCES || r == -EPERM ? HOLE_UNKNOWN : HOLE_OPEN, hole, "%s%s%s",
+			why.where ?: "", why.where ? ": " : "", why.what ?: "no memory");
+	else if (n > 0)
+		say(c, HOLE_CLOSED, hole, "%u of %d slots can be read", n, SEAL_SLOT_COUNT);
+	else if (seal->bootstrap == SEAL_BOOTSTRAP_ALLOW)
+		say(c, HOLE_CLOSED, hole, "there is no slot yet, and the machine enrols itself");
+	else
+		say(c, HOLE_OPEN, hole,
+			"%s: its device has no slot that can be read: a new machine needs \"dmstack "
+			"enroll\", and one that was enrolled its right disk",
+			seal->where ?: seal->name);
+}
+
 static int check_mount(struct check *c, const struct layer *layer)
 {
 	_cleanup_(unit_file_done) struct unit_file unit = {};
@@ -351,6 +381,7 @@ static int check_all(struct check *c)
 		if (r >= 0 && !has_unseal && layer_has_key(layer, KEYREF_TPM2)) {
 			has_unseal = true;
 			r = check_unseal(c, layer);
+			check_seal(c, layer);
 		}
 	}
 	return r;

@@ -9,6 +9,7 @@
 #include "check-sealed.h"
 #include "config.h"
 #include "fail-closed.h"
+#include "stack-seal.h"
 #include "verbs.h"
 
 struct check_opts {
@@ -64,6 +65,22 @@ static int check_holes(
 	return n_open > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* Which keys nobody could ever get. */
+static size_t check_keys(const struct stack *stack)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < stack->n_layers; i++) {
+		_cleanup_(diag_done) struct diag why = {};
+		int r = stack_check_seal(stack, stack->layers[i], &why);
+
+		if (r < 0)
+			(void)log_diag(r, &why);
+		n += r < 0;
+	}
+	return n;
+}
+
 static int check_run(const void *opts, const char *const *args, struct diag *diag)
 {
 	const struct check_opts *o = opts;
@@ -80,7 +97,7 @@ static int check_run(const void *opts, const char *const *args, struct diag *dia
 		if (r != EXIT_DONE)
 			return r;
 	}
-	if (report.n_errors > 0)
+	if (report.n_errors + check_keys(&stack) > 0)
 		return EXIT_FAILED;
 	if (!o->quiet)
 		printf("%zu %s, no errors\n", stack.n_layers,

@@ -53,6 +53,18 @@ int stack_check_trust(const struct stack *stack, const struct layer *layer, stru
 	return check_trust(stack, layer->stack_name, layer->trusted, layer->common.phase, diag);
 }
 
+int stack_check_seal(const struct stack *stack, const struct layer *layer, struct diag *diag)
+{
+	if (stack->seal || !layer_has_key(layer, KEYREF_TPM2))
+		return 0;
+	if (layer->where)
+		(void)diag_at(diag, -ENOKEY, "%s", layer->where);
+	return diag_set(diag, -ENOKEY,
+		"\"%s\" has a key in the TPM, and no seal says how to get it: dmstack.conf needs a "
+		"line of type \"seal\", or the manifest a member \"seal\"",
+		layer->name);
+}
+
 int stack_link_seal(const struct stack *stack)
 {
 	struct seal *seal = stack->seal;

@@ -111,6 +111,26 @@ int seal_store_read(const struct seal_store *store, unsigned slot, uint8_t ret[S
 		"read", diag);
 }
 
+int seal_store_count(const struct devref *device, unsigned *ret, struct diag *diag)
+{
+	_cleanup_(seal_store_done) struct seal_store store = SEAL_STORE_INIT;
+	unsigned n = 0;
+	int r = seal_store_open(device, false, 0, &store, diag);
+
+	for (unsigned i = 0; r >= 0 && i < SEAL_SLOT_COUNT; i++) {
+		uint8_t data[SEAL_SLOT_SIZE];
+		struct seal_slot slot;
+
+		r = seal_store_read(&store, i, data, diag);
+		if (r >= 0)
+			n += seal_slot_decode(data, &slot, NULL) == 0;
+	}
+	if (r < 0)
+		return r;
+	*ret = n;
+	return 0;
+}
+
 int seal_store_write(const struct seal_store *store, unsigned slot,
 	const uint8_t data[SEAL_SLOT_SIZE], struct diag *diag)
 {

@@ -28,6 +28,8 @@ int seal_store_open(const struct devref *device, bool write, uint64_t timeout_us
 /* The bytes of slot 0 or 1. */
 int seal_store_read(const struct seal_store *store, unsigned slot, uint8_t ret[SEAL_SLOT_SIZE],
 	struct diag *diag) _must_check_;
+/* How many slots of the device are whole; nobody waits, and nothing is written. */
+int seal_store_count(const struct devref *device, unsigned *ret, struct diag *diag) _must_check_;
 /* Returns when they are on the medium. */
 int seal_store_write(const struct seal_store *store, unsigned slot,
 	const uint8_t data[SEAL_SLOT_SIZE], struct diag *diag) _must_check_;

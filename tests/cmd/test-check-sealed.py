@@ -15,6 +15,8 @@ SHELLS = ("emergency", "rescue", "debug-shell")
 CONF = "tags integrity PARTLABEL=root file:/k integrity-algorithm=hmac-sha256," \
        "journal-integrity=hmac-sha256,journal-integrity-key=file:/k,x-initrd.attach\n" \
        "root crypt tags tpm2:root cipher=aes-xts-plain64,sealed,fail=reboot,x-initrd.attach\n"
+SEAL = "machine seal {} - literal-pcrs=7,{}sealed\n"
+CONF += SEAL.format("PARTLABEL=seal", "")
 UNITS = "usr/lib/systemd/system"
 GENERATED = "run/systemd/generator"
 
@@ -55,6 +57,18 @@ def check(folder, expect):
     if result.returncode != expect:
         sys.exit(f"exit {result.returncode}, not {expect}\n{result.stdout}{result.stderr}")
     return result.stdout.splitlines()
+
+
+def check_seal(folder, device, option=""):
+    """The seal's line of the running system, whatever the rest of it is like."""
+    conf = folder / "conf"
+    conf.write_text("root crypt /dev/null tpm2:root cipher=aes-xts-plain64,sealed\n"
+                    + (SEAL.format(device, option) if device else ""))
+    env = {**os.environ, "DMSTACK_CONF": str(conf), "DMSTACK_MANIFEST_PATH": "/none",
+           "SYSTEMD_IN_INITRD": "0", "SYSTEMD_PROC_CMDLINE": ""}
+    result = subprocess.run([PROGRAM, "check", "--sealed"], capture_output=True, text=True,
+                            timeout=60, stdin=subprocess.DEVNULL, env=env)
+    return [line for line in result.stdout.splitlines() if "the seal opens nothing" in line]
 
 
 def mask(path):
@@ -127,7 +141,7 @@ HOLES = (
 
 with tempfile.TemporaryDirectory(prefix="dmstack-check-") as name:
     top = pathlib.Path(name)
-    print(f"1..{len(HOLES) + 4}")
+    print(f"1..{len(HOLES) + 6}")
     make(top / "good")
     lines = check(top / "good", 0)
     bad = [line for line in lines if line.startswith(("OPEN", "unknown"))]
@@ -155,7 +169,30 @@ with tempfile.TemporaryDirectory(prefix="dmstack-check-") as name:
         sys.exit("something is sealed in the bootstrap phase")
     print("ok 4 - nothing is sealed")
 
-    for number, (what, change, says) in enumerate(HOLES, 5):
+    make(top / "seal-less", CONF.replace("machine seal", "# machine"))
+    if not any(line.startswith("OPEN") and "dmstack.conf:2: \"root\" has a key in the TPM" in line
+               for line in check(top / "seal-less", 1)):
+        sys.exit("a key without a seal is not seen")
+    plain = subprocess.run([PROGRAM, "check", "--root", top / "seal-less"], capture_output=True,
+                           text=True, timeout=60)
+    if plain.returncode == 0 or "needs a line of type \"seal\"" not in plain.stderr:
+        sys.exit(f"a key without a seal is no error: {plain.stdout}{plain.stderr}")
+    print("ok 5 - a key without a seal")
+
+    blank = top / "blank"
+    blank.write_bytes(bytes(131072))
+    for device, option, word, says in (
+            (None, "", "OPEN", "no seal says how to get it"),
+            (top / "none", "", "OPEN", "is not there"),
+            (blank, "", "OPEN", "conf:2: its device has no slot that can be read"),
+            (blank, "bootstrap=allow,", "closed", "the machine enrols itself"),
+            (top / "good/etc/dmstack.conf", "", "OPEN", "the seal needs 131072")):
+        lines = check_seal(top, device, option)
+        if len(lines) != 1 or not lines[0].startswith(word) or says not in lines[0]:
+            sys.exit(f"{device} {option}: {lines}")
+    print("ok 6 - a seal's device without a slot")
+
+    for number, (what, change, says) in enumerate(HOLES, 7):
         folder = top / str(number)
         shutil.copytree(top / "good", folder, symlinks=True)
         change(folder)

@@ -67,6 +67,8 @@ def refuses(box, state):
 def plain(folder):
     """enroll, and the same key in the next boots; tpm-status tells what there is"""
     box = make(folder)
+    box.layers = box.layers.replace("plain64", "plain64,sealed,x-initrd.attach")
+    assert "has no slot that can be read" in box.run("check", "--sealed", expect=1).stdout
     status = box.status()
     assert status["latch"] == "absent" and status["software"], status
     assert [s["state"] for s in status["slots"]] == ["none", "none"]
@@ -76,6 +78,7 @@ def plain(folder):
     status = box.status()
     assert status["latch"] == "closed" and status["counter"] == "ready", status
     assert [s["state"] for s in status["slots"]] == ["old", "current"], status
+    assert "2 of 2 slots can be read" in box.run("check", "--sealed", expect=None).stdout
     for _ in range(2):
         box.reboot()
         opens(box, key)
