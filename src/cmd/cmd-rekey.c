@@ -8,7 +8,12 @@
 #include "verbs.h"
 
 struct rekey_opts {
-	bool unused;
+	bool unchecked;
+};
+
+static const struct option_def options[] = {
+	{ "unchecked", 0, OPTION_FLAG, offsetof(struct rekey_opts, unchecked), NULL,
+		"even if nothing tells that the present key is right" },
 };
 
 static int rekey(struct seal_command *command, const char *name, struct diag *diag)
@@ -30,7 +35,10 @@ static int rekey(struct seal_command *command, const char *name, struct diag *di
 
 static int rekey_run(const void *opts, const char *const *args, struct diag *diag)
 {
-	_cleanup_(seal_command_done) struct seal_command command = {};
+	const struct rekey_opts *o = opts;
+	_cleanup_(seal_command_done) struct seal_command command = {
+		.rekey_unchecked = o->unchecked,
+	};
 	int r = rekey(&command, args[0], diag);
 
 	/* Else a power cut would count as a wrong PIN. */
@@ -43,6 +51,8 @@ const struct verb verb_rekey = {
 	.name = "rekey",
 	.args = "[NAME]",
 	.summary = "Re-encrypt layers in place to keys that only this machine has",
+	.options = options,
+	.n_options = ARRAY_SIZE(options),
 	.opts_size = sizeof(struct rekey_opts),
 	.n_optional = 1,
 	.run = rekey_run,

@@ -25,6 +25,13 @@ struct rekey_state {
 	uint32_t unit; /* bytes that are not made in two pieces */
 };
 
+/* What one unit tells of the key of before. */
+enum rekey_sign {
+	REKEY_SILENT, /* nothing: it was never written */
+	REKEY_WRONG,  /* another key, or damage */
+	REKEY_RIGHT,
+};
+
 /* How a key of the layers of a type is replaced. */
 struct rekey_type {
 	const struct layer_type *type;
@@ -34,6 +41,8 @@ struct rekey_type {
 	int (*check)(const struct layer *layer, struct diag *diag);
 	int (*open)(const struct rekey_source *source, struct rekey_state **ret, struct diag *diag);
 	void (*close)(struct rekey_state *state); /* takes NULL */
+	/* What that unit tells: enum rekey_sign, or a negative errno. NULL: open() has checked the key. */
+	int (*look)(struct rekey_state *state, uint64_t unit);
 	/* Where those from position on lie on the device, and how many of them in a row. */
 	void (*place)(const struct rekey_state *state, uint64_t position, uint64_t *ret_offset,
 		uint64_t *ret_length);
@@ -56,6 +65,9 @@ struct rekey_job {
 	void *userdata;
 };
 
+/* Reads here and there. -EKEYREJECTED: the key of before is not that of what lies there. */
+int rekey_prove(
+	const struct rekey_type *type, struct rekey_state *state, struct diag *diag) _must_check_;
 /*
  * From where the journal says to the end. -ECANCELED: a signal came; like after any other failure it
  * can go on. What is done is on the medium.

@@ -3,6 +3,7 @@
  * Re-keying of dm-crypt without authentication: each sector is decrypted and encrypted again.
  */
 
+#include "bytes.h"
 #include "cipher.h"
 #include "fd.h"
 #include "layer-crypt.h"
@@ -86,6 +87,27 @@ static int crypt_open(
 	return 0;
 }
 
+/* What is noise when it is encrypted, and none when it is not, has the right key. */
+static int crypt_look(struct rekey_state *state, uint64_t unit)
+{
+	struct crypt_state *s = (struct crypt_state *)state;
+	uint8_t raw[CIPHER_SECTOR_SIZE_MAX], plain[CIPHER_SECTOR_SIZE_MAX];
+	uint64_t position = unit * s->base.unit;
+	int sign = REKEY_SILENT, r;
+
+	r = fd_pread_full(s->base.fd, raw, s->base.unit, s->offset + position);
+	if (r == 0)
+		r = cipher_decrypt(
+			s->workers[0].before, raw, plain, s->base.unit, position >> SECTOR_SHIFT);
+	for (size_t i = 0; r == 0 && i < s->base.unit; i += BYTES_NOISE_SIZE) {
+		if (!bytes_are_noise(raw + i))
+			continue;
+		sign = MAX(sign, bytes_are_noise(plain + i) ? REKEY_WRONG : REKEY_RIGHT);
+	}
+	wipe(plain, sizeof(plain));
+	return r < 0 ? r : sign;
+}
+
 static void crypt_place(const struct rekey_state *state, uint64_t position, uint64_t *ret_offset,
 	uint64_t *ret_length)
 {
@@ -116,6 +138,7 @@ const struct rekey_type rekey_type_crypt = {
 	.check = crypt_check,
 	.open = crypt_open,
 	.close = crypt_close,
+	.look = crypt_look,
 	.place = crypt_place,
 	.make = crypt_make,
 };

@@ -253,8 +253,12 @@ static void tags_place(const struct rekey_state *state, uint64_t position, uint6
 	*ret_length = area.tag_bytes - position % s->area_size;
 }
 
-/* The tags of n blocks from that one on, to w->tags: new ones where the present ones are right. */
-static int make_tags(struct tags_state *s, struct tags_worker *w, uint64_t block, size_t n)
+/*
+ * The tags of n blocks from that one on, to w->tags: new ones where the present ones are right, and
+ * how many are.
+ */
+static int make_tags(struct tags_state *s, struct tags_worker *w, uint64_t block, size_t n,
+	size_t *ret_right)
 {
 	size_t size = digest_size(w->before), tag_size = s->geo.tag_size;
 	struct digest_blocks blocks = {
@@ -265,6 +269,7 @@ static int make_tags(struct tags_state *s, struct tags_worker *w, uint64_t block
 		.n = n,
 	};
 	uint64_t sector = block << s->geo.log2_sectors_per_block;
+	size_t n_right = 0;
 	int r;
 
 	for (size_t i = 0; i < n; i++)
@@ -283,10 +288,27 @@ static int make_tags(struct tags_state *s, struct tags_worker *w, uint64_t block
 		size_t keep = MIN(tag_size, size);
 
 		if (memcmp(tag, w->digests[0] + i * size, keep) == 0 &&
-			bytes_are_zero(tag + keep, tag_size - keep))
+			bytes_are_zero(tag + keep, tag_size - keep)) {
 			memcpy(tag, w->digests[1] + i * size, keep);
+			n_right++;
+		}
 	}
+	*ret_right = n_right;
 	return r;
+}
+
+static int tags_look(struct rekey_state *state, uint64_t unit)
+{
+	struct tags_state *s = (struct tags_state *)state;
+	struct tags_worker *w = &s->workers[0];
+	size_t n_right = 0;
+	int r = make_tags(s, w, unit, 1, &n_right);
+
+	if (r < 0)
+		return r;
+	if (n_right > 0)
+		return REKEY_RIGHT;
+	return bytes_are_zero(w->tags, s->geo.tag_size) ? REKEY_SILENT : REKEY_WRONG;
 }
 
 /* Slices begin and end anywhere, also within a tag. */
@@ -302,7 +324,8 @@ static int tags_make(
 		size_t n = (size_t)MIN(last - block, (uint64_t)BLOCKS);
 		uint64_t begin = MAX(position, block * tag_size);
 		uint64_t stop = MIN(end, (block + n) * tag_size);
-		int r = make_tags(s, w, block, n);
+		size_t n_right;
+		int r = make_tags(s, w, block, n, &n_right);
 
 		if (r < 0)
 			return r;
@@ -318,6 +341,7 @@ const struct rekey_type rekey_type_integrity = {
 	.check = rekey_integrity_check,
 	.open = tags_open,
 	.close = tags_close,
+	.look = tags_look,
 	.place = tags_place,
 	.make = tags_make,
 };

@@ -17,6 +17,7 @@ struct seal_command {
 	const char **labels; /* of all keys "tpm2:LABEL"; the array is owned */
 	size_t n_labels;
 	struct seal_session *session; /* owned */
+	bool rekey_unchecked;	      /* layers are re-keyed even if their key looks wrong */
 };
 void seal_command_done(struct seal_command *command);
 

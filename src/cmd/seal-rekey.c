@@ -249,6 +249,8 @@ static int begin(struct rekey *rekey, bool is_data_key, struct diag *diag)
 	if (r == 0)
 		r = seal_journal_init(
 			&session->store, session->root, &identity, &rekey->journal, diag);
+	if (r == 0 && !resumes && !rekey->command->rekey_unchecked)
+		r = rekey_prove(rekey->type, rekey->state, diag);
 	if (r < 0 || resumes)
 		return r;
 	r = seal_journal_begin(&rekey->journal, diag);

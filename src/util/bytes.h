@@ -35,5 +35,11 @@ DEFINE_BYTES(64, be)
 
 /* memcmp() == 0, in a time that does not tell where they differ: for MACs and digests of keys. */
 bool bytes_are_equal_secret(const void *a, const void *b, size_t len);
+/*
+ * True if a sector is like what comes out when ciphertext is decrypted with a wrong key: no value of
+ * a byte is in it so often as chance gives once in 10^18 sectors. What programs write has zeros.
+ */
+#define BYTES_NOISE_SIZE 512
+bool bytes_are_noise(const uint8_t data[BYTES_NOISE_SIZE]);
 /* True if all len bytes are zero. Memory speed: the builder calls it on every block. */
 bool bytes_are_zero(const void *p, size_t len);

@@ -31,7 +31,7 @@ CASES = [
 def image(folder, size, layer, options, key):
     """A layer under that key."""
     plain = folder / "plain"
-    block = os.urandom(1 << 20)
+    block = bytes(4096) + os.urandom((1 << 20) - 4096)
     with open(plain, "wb") as file:
         for _ in range(size >> 20):
             file.write(block)

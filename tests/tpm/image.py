@@ -13,14 +13,15 @@ class Image:
     """What dmstack-build made for all machines, with one key."""
 
     def __init__(self, builder, folder, options="sector-size=4096", size=4 * MIB, key_size=64,
-                 layer="crypt,key=tpm2:root", keys=None):
-        """keys: label to size, if there is another than root."""
+                 layer="crypt,key=tpm2:root", keys=None, content=None):
+        """keys: label to size, if there is another than root. content: bytes."""
         self.builder = builder
         self.folder = pathlib.Path(folder) / "image"
         self.folder.mkdir()
         self.options = options
         self.plain = self.folder / "plain"
-        self.plain.write_bytes(os.urandom(size))
+        # As in a file system, not all of it is noise.
+        self.plain.write_bytes(bytes(1024) + os.urandom(size - 1024) if content is None else content)
         self.keys = {label: os.urandom(n) for label, n in (keys or {"root": key_size}).items()}
         self.old = self.keys.get("root")
         self.layer = f"{layer},{options}"

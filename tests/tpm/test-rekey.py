@@ -147,6 +147,50 @@ def progress(folder):
     assert process.returncode == 0 and "root [" in shown and "100 %" in shown, shown
 
 
+def wrong_key(box, label, key, refused="not the one"):
+    """Another key than the image's was enrolled; nothing is changed."""
+    box.run("reset", "--destroy-keys")
+    box.credential("dmstack." + label, bytes(b ^ 1 for b in key))
+    box.run("enroll", "--keep-open")
+    before, slots = box.data.read_bytes(), box.seal.read_bytes()
+    result = box.run("rekey", expect=1)
+    assert refused in result.stderr, result.stderr
+    assert box.data.read_bytes() == before and box.seal.read_bytes() == slots
+
+
+@test
+def wrong_keys(folder):
+    """a key that is not the one of the data is told before anything is written with it"""
+    for number, options in enumerate(["sector-size=4096", "sector-size=512",
+                                      "cipher=aes-cbc-essiv:sha256,size=256"]):
+        place = pathlib.Path(folder) / str(number)
+        place.mkdir()
+        # Only one place of it is no noise.
+        content = os.urandom(MIB) + bytes(4096) + os.urandom(MIB)
+        box, image = make(place, options=options, content=content,
+                          key_size=32 if "cbc" in options else 64)
+        box.run("rekey")
+        image.old = new_key(box, image)
+        wrong_key(box, "root", image.old)
+        m.clean_up()
+    box, image = tags_machine(folder, "sector-size=4096,journal-integrity=none")
+    wrong_key(box, "tags", image.keys["tags"])
+
+
+@test
+def unchecked(folder):
+    """data in which nothing tells that the key is right needs a word; a blank device needs none"""
+    box, image = make(folder, content=os.urandom(4 * MIB))
+    before = image.data.read_bytes()
+    assert "not the one" in box.run("rekey", expect=1).stderr
+    assert image.data.read_bytes() == before
+    box.run("rekey", "--unchecked")
+    assert image.is_whole(new_key(box, image))
+    image.data.write_bytes(bytes(len(before)))
+    box.run("rekey", "root")
+    assert image.data.read_bytes() != bytes(len(before))
+
+
 @test
 def by_name(folder):
     """a key that is the machine's own already is replaced if the layer is named"""

@@ -38,6 +38,27 @@ static void test_zero(void **state)
 	}
 }
 
+/* What anybody writes is told from noise, of which each value of a byte has its share. */
+static void test_noise(void **state)
+{
+	uint8_t bytes[BYTES_NOISE_SIZE] = {};
+	uint32_t random = 1;
+
+	assert_false(bytes_are_noise(bytes));
+	for (unsigned round = 0; round < 1000; round++) {
+		for (size_t i = 0; i < sizeof(bytes); i++) {
+			random = random * 1664525 + 1013904223;
+			bytes[i] = (uint8_t)(random >> 24);
+		}
+		assert_true(bytes_are_noise(bytes));
+	}
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i / 27);
+	assert_true(bytes_are_noise(bytes));
+	bytes[511] = 0;
+	assert_false(bytes_are_noise(bytes));
+}
+
 static void test_equal_secret(void **state)
 {
 	uint8_t a[33], b[33];
@@ -59,6 +80,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_byte_order),
 		cmocka_unit_test(test_zero),
+		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_equal_secret),
 	};
 
