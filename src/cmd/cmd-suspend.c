@@ -36,6 +36,10 @@ static int load(const char *name, struct stack *stack, struct diag *diag)
 			"%s: what the initrd attached carries the programs that would have to "
 			"bring the key back",
 			name);
+	if (layer->key.kind == KEYREF_TPM2)
+		return diag_set(diag, -EINVAL,
+			"%s: the TPM gives a key once in a boot, so nobody could bring this one back",
+			name);
 	return 0;
 }
 

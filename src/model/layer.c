@@ -272,6 +272,10 @@ static int check_suspend(const struct layer *layer, struct diag *diag)
 		return diag_set(diag, -EINVAL,
 			"suspend=wipe: what the initrd attaches carries the programs that would "
 			"have to bring the key back");
+	if (layer->key.kind == KEYREF_TPM2)
+		return diag_set(diag, -EINVAL,
+			"suspend=wipe: the TPM gives a key once in a boot, so nobody could bring this "
+			"one back");
 	return 0;
 }
 

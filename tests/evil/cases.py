@@ -258,6 +258,13 @@ conf("unknown-action", "A shell is no failure action.", "bad linear /dev/vda - f
 conf("unknown-on-corruption", "There is no such reaction to corruption.",
      "bad verity /dev/vda - on-corruption=shrug,root-hash=" + ROOT_HASH, "shrug")
 conf("timeout-word", "A time-out is a time span.", "bad linear /dev/vda - timeout=soon", "soon")
+conf("suspend-integrity", "The kernel cannot forget this key.",
+     "bad integrity /dev/vda - integrity-algorithm=crc32c,suspend=wipe", "suspend=wipe",
+     "type integrity")
+conf("suspend-initrd", "Who would bring the key back lies on the layer.",
+     "bad crypt /dev/vda /etc/key suspend=wipe,x-initrd.attach", "suspend=wipe", "initrd")
+conf("suspend-tpm2", "The TPM is shut when the machine wakes up.",
+     "bad crypt /dev/vda tpm2:bad suspend=wipe", "suspend=wipe", "TPM")
 for path in ("--now.service", "/etc/x.service", "alarm"):
     conf("damage-unit-" + path.strip("-/").partition("/")[0], "This is not the name of a unit.",
          "bad linear /dev/vda - damage-unit=" + path, "damage-unit", path)
