@@ -241,7 +241,7 @@ int seal_close_latch(struct seal_session *session, struct diag *diag)
 			r = tpm_latch_define(session->tpm, index, diag);
 	}
 	if (r == 0 && !seal_is_latched(session))
-		r = tpm_latch_close(session->tpm, index, seal_latch_content(session), diag);
+		r = seal_latch_write(session, &session->places[session->current].slot, diag);
 	if (r != 0)
 		return r;
 	session->latch = TPM_NV_LOCKED;
@@ -342,6 +342,17 @@ static int recovery_find(struct seal_session *session, const struct secret *reco
 	return 0;
 }
 
+/* The latch of somebody else is made anew with the counter. */
+static int latch_disown(struct seal_session *session, const struct seal_slot *slot)
+{
+	int r = seal_latch_check(session, slot, NULL);
+
+	if (r != TPM_STATE_NV_LOST)
+		return r;
+	session->latch = TPM_NV_FOREIGN;
+	return 0;
+}
+
 int seal_recover(struct seal_session *session, const struct secret *recovery,
 	const struct seal_pins *pins, struct diag *diag)
 {
@@ -360,6 +371,8 @@ int seal_recover(struct seal_session *session, const struct secret *recovery,
 	slot.flags = 0;
 	slot.pin = (struct seal_pin){};
 	r = tpm_use_srk(session->tpm, NULL, slot.srk_name, diag);
+	if (r == 0)
+		r = latch_disown(session, &slot);
 	if (r == 0 && session->seal->pin) {
 		slot.flags |= SEAL_SLOT_PIN;
 		r = seal_new_pin(pins, &slot.pin, &auth, diag);
@@ -373,8 +386,7 @@ int seal_recover(struct seal_session *session, const struct secret *recovery,
 	if (r == 0)
 		r = seal_slot_write(session, 1 - from, &slot, auth, diag);
 	if (r == 0 && !seal_is_latched(session))
-		r = tpm_latch_close(
-			session->tpm, slot.latch_index, seal_latch_content(session), diag);
+		r = seal_latch_write(session, &slot, diag);
 	if (r != 0)
 		return r;
 	session->latch = TPM_NV_LOCKED;

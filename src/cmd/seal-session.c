@@ -302,6 +302,9 @@ static int unlock_once(
 		return r;
 	if (!seal_is_latched(session) && !(session->places[i].slot.flags & SEAL_SLOT_FRESH))
 		return tpm_state_set(TPM_STATE_RESET_REQUIRED, NULL, diag);
+	r = seal_latch_check(session, &session->places[i].slot, diag);
+	if (r != 0)
+		return r;
 	r = place_open(session, &session->places[i], pins, &root, diag);
 	if (r != 0)
 		return r;
@@ -408,8 +411,27 @@ int seal_slot_write(struct seal_session *session, unsigned place, struct seal_sl
 	return 0;
 }
 
-const uint8_t *seal_latch_content(const struct seal_session *session)
+int seal_latch_write(struct seal_session *session, const struct seal_slot *slot, struct diag *diag)
 {
-	/* The hash of the Name, without the algorithm. */
-	return session->key_name + TPM_NAME_SIZE - TPM_DIGEST_SIZE;
+	uint8_t content[TPM_DIGEST_SIZE];
+
+	seal_slot_latch(slot, content);
+	return tpm_latch_close(session->tpm, latch_index(session->seal), content, diag);
+}
+
+int seal_latch_check(struct seal_session *session, const struct seal_slot *slot, struct diag *diag)
+{
+	uint8_t content[TPM_DIGEST_SIZE], wanted[TPM_DIGEST_SIZE];
+	int r;
+
+	if (!seal_is_latched(session))
+		return 0;
+	r = tpm_latch_read(session->tpm, latch_index(session->seal), content, diag);
+	if (r != 0)
+		return r;
+	seal_slot_latch(slot, wanted);
+	if (memcmp(content, wanted, TPM_DIGEST_SIZE) != 0)
+		return tpm_state_set(
+			TPM_STATE_NV_LOST, "the latch and the slot are of two enrolments", diag);
+	return 0;
 }

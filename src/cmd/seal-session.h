@@ -128,5 +128,9 @@ int seal_slot_write(struct seal_session *session, unsigned place, struct seal_sl
 	const struct secret *auth, struct diag *diag) _must_check_;
 /* Closes the TPM's connection and opens it anew, with no session left. */
 int seal_reopen(struct seal_session *session, struct diag *diag) _must_check_;
-/* The digest that closes the latch. */
-const uint8_t *seal_latch_content(const struct seal_session *session);
+/* Closes the TPM's latch for the slot. */
+int seal_latch_write(
+	struct seal_session *session, const struct seal_slot *slot, struct diag *diag) _must_check_;
+/* NV-LOST: it is closed, and not by the enrolment that the slot is of. */
+int seal_latch_check(
+	struct seal_session *session, const struct seal_slot *slot, struct diag *diag) _must_check_;

@@ -33,6 +33,7 @@
 #define BODY		208
 #define CHECKSUM_OFFSET 4032
 #define RECORD_HEAD	4
+#define LATCH		"dmstack1 latch"
 
 _Static_assert(BODY + SEAL_PUBLIC_MAX + SEAL_PRIVATE_MAX + SEAL_RECORDS_MAX <= CHECKSUM_OFFSET,
 	"a slot has room for the largest of everything");
@@ -43,6 +44,16 @@ static void checksum(const uint8_t *data, uint8_t ret[SHA256_SIZE])
 
 	sha256_init(&s);
 	sha256_add(&s, data, CHECKSUM_OFFSET);
+	sha256_finish(&s, ret);
+}
+
+void seal_slot_latch(const struct seal_slot *slot, uint8_t ret[TPM_DIGEST_SIZE])
+{
+	struct sha256 s;
+
+	sha256_init(&s);
+	sha256_add(&s, LATCH, sizeof(LATCH));
+	sha256_add(&s, slot->uuid, sizeof(slot->uuid));
 	sha256_finish(&s, ret);
 }
 

@@ -89,6 +89,11 @@ int seal_slot_decode(
 	const uint8_t data[SEAL_SLOT_SIZE], struct seal_slot *ret, struct diag *diag) _must_check_;
 /* All bytes but the HMAC, which is zero. The slot is one that seal_slot_decode() would take. */
 void seal_slot_encode(const struct seal_slot *slot, uint8_t ret[SEAL_SLOT_SIZE]);
+/*
+ * What closes the latch: SHA-256 of "dmstack1 latch", a NUL and the uuid. It is no secret, and the
+ * same in all slots of one enrolment, whatever is sealed anew.
+ */
+void seal_slot_latch(const struct seal_slot *slot, uint8_t ret[TPM_DIGEST_SIZE]);
 
 /*
  * The record at *offset, which is moved behind it; begin with 0. Returns 1, or 0 at the end.

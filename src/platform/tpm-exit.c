@@ -90,8 +90,8 @@ static const struct {
 		"the seal on the disk is older than the TPM's counter: an old disk or an old slot was "
 		"put back; use the recovery key if that was on purpose" },
 	[TPM_STATE_NV_LOST] = { "NV-LOST",
-		"the TPM's counter is gone or is not the one that was enrolled: use the recovery "
-		"key" },
+		"the TPM's counter is gone, or it or the latch is not the one that was enrolled: use "
+		"the recovery key" },
 	[TPM_STATE_OTHER_TPM] = { "OTHER-TPM",
 		"the seal is of another TPM, or the TPM was cleared: put the disk back into its "
 		"machine, or use the recovery key" },

@@ -99,7 +99,8 @@ int tpm_latch_state(struct tpm *tpm, uint32_t index, enum tpm_nv_presence *ret, 
 	return nv_state(tpm, &nv, ret, diag);
 }
 
-int tpm_counter_read(struct tpm *tpm, uint32_t index, uint64_t *ret, struct diag *diag)
+/* By a salted session, so that the answer is authentic. */
+static int nv_read(struct tpm *tpm, uint32_t index, uint16_t size, uint8_t *ret, struct diag *diag)
 {
 	_cleanup_esys_ TPM2B_MAX_NV_BUFFER *data = NULL;
 	ESYS_TR session, handle = ESYS_TR_NONE;
@@ -112,15 +113,30 @@ int tpm_counter_read(struct tpm *tpm, uint32_t index, uint64_t *ret, struct diag
 	r = tpm_nv_handle(tpm, index, &handle, diag);
 	if (r != 0)
 		return r;
-	rc = Esys_NV_Read(tpm->esys, handle, handle, session, ESYS_TR_NONE, ESYS_TR_NONE,
-		TPM_NV_COUNTER_SIZE, 0, &data);
+	rc = Esys_NV_Read(
+		tpm->esys, handle, handle, session, ESYS_TR_NONE, ESYS_TR_NONE, size, 0, &data);
 	(void)Esys_TR_Close(tpm->esys, &handle);
 	if (rc != TSS2_RC_SUCCESS)
 		return tpm_fail(TPM_STEP_NV_READ, rc, diag);
-	if (data->size != TPM_NV_COUNTER_SIZE)
-		return tpm_state_set(TPM_STATE_COMM, "the counter has another size", diag);
-	*ret = get_be64(data->buffer);
+	if (data->size != size)
+		return tpm_state_set(TPM_STATE_COMM, "an NV index has another size", diag);
+	memcpy(ret, data->buffer, size);
 	return 0;
+}
+
+int tpm_counter_read(struct tpm *tpm, uint32_t index, uint64_t *ret, struct diag *diag)
+{
+	uint8_t value[TPM_NV_COUNTER_SIZE] = {};
+	int r = nv_read(tpm, index, sizeof(value), value, diag);
+
+	if (r == 0)
+		*ret = get_be64(value);
+	return r;
+}
+
+int tpm_latch_read(struct tpm *tpm, uint32_t index, uint8_t ret[TPM_DIGEST_SIZE], struct diag *diag)
+{
+	return nv_read(tpm, index, TPM_DIGEST_SIZE, ret, diag);
 }
 
 static int nv_define(struct tpm *tpm, const struct tpm_nv *nv, struct diag *diag)

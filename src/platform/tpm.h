@@ -67,9 +67,11 @@ int tpm_counter_state(
 	struct tpm *tpm, uint32_t index, enum tpm_nv_presence *ret, struct diag *diag) _must_check_;
 int tpm_latch_state(
 	struct tpm *tpm, uint32_t index, enum tpm_nv_presence *ret, struct diag *diag) _must_check_;
-/* By a salted session, so that the answer is authentic. */
+/* Both by a salted session, so that the answer is authentic; that needs tpm_use_srk(). */
 int tpm_counter_read(
 	struct tpm *tpm, uint32_t index, uint64_t *ret, struct diag *diag) _must_check_;
+int tpm_latch_read(struct tpm *tpm, uint32_t index, uint8_t ret[TPM_DIGEST_SIZE],
+	struct diag *diag) _must_check_;
 int tpm_counter_define(struct tpm *tpm, uint32_t index, struct diag *diag) _must_check_;
 int tpm_counter_increment(struct tpm *tpm, uint32_t index, struct diag *diag) _must_check_;
 /* Both locks, each even if the other fails; the first failure is returned. */

@@ -17,6 +17,7 @@ import machine as m
 PROGRAM, BUILDER = sys.argv[1:3]
 NV, LATCH = 0x01800d00, 0x01800d01
 COUNTER_ATTRIBUTES = 0x82044014
+LATCH_ATTRIBUTES = 0x02042004
 UNSEAL, CREATE, NV_READ = 0x15e, 0x153, 0x14e
 
 tests = []
@@ -296,6 +297,42 @@ def latch_deleted(folder):
     refuses(box, m.RESET_REQUIRED)
 
 
+def latch_closed(box, content):
+    """A latch that somebody made, and closed with these bytes; None: with none."""
+    assert box.tpm.undefine(LATCH) == 0
+    assert box.tpm.define(LATCH, LATCH_ATTRIBUTES, 32) == 0
+    if content is not None:
+        box.tpm.ok(0x137, [LATCH, LATCH], m.struct.pack(">H32sH", 32, content, 0))
+    box.tpm.ok(0x138, [LATCH, LATCH])
+
+
+@test
+def latch_of_another(folder):
+    """a latch that this enrolment did not close: exit 16, and the recovery key makes it good"""
+    box, key = enrolled(folder, recovery=True)
+    content = hashlib.sha256(b"dmstack1 latch\0" + box.slots()[1][16:32]).digest()
+    for wrong in (bytes(32), content[:31] + bytes([content[31] ^ 1]), None):
+        latch_closed(box, wrong)
+        assert box.status()["latch"] == "closed"
+        assert "the latch" in refuses(box, m.NV_LOST)
+    latch_closed(box, content)
+    opens(box, key)
+    box.reboot()
+    latch_closed(box, bytes(32))
+    box.credential("dmstack.recovery", pathlib.Path(folder + "/machine-recovery").read_text())
+    box.run("recover")
+    box.run("cap")
+    box.reboot()
+    opens(box, key)
+    # A new enrolment closes it for itself.
+    box.reboot()
+    box.run("reset", "--destroy-keys")
+    box.run("enroll", "--recovery-key", folder + "/again")
+    assert box.slots()[1][16:32] != bytes(16)
+    box.reboot()
+    opens(box, m.key_read("root"))
+
+
 @test
 def wiped_slots(folder):
     """both slots wiped: exit 20; without the latch, and with data on the disk, exit 23"""
@@ -325,7 +362,7 @@ def damaged_slots(folder):
         fine += bool(stderr)
     assert fine == 25, fine
     # The same with a checksum that is right: the header steers nothing.
-    for at, states in [(16, (m.NO_SLOT,)), (39, (m.POLICY, m.NO_SLOT)), (47, (m.ROLLBACK, m.NO_SLOT)),
+    for at, states in [(16, (m.NV_LOST,)), (39, (m.POLICY, m.NO_SLOT)), (47, (m.ROLLBACK, m.NO_SLOT)),
                        (59, (m.POLICY,)), (63, (m.NO_SLOT,)), (80, (m.POLICY,)),
                        (150, (m.OTHER_TPM,)), (330, (m.OTHER_TPM,))]:
         damaged = bytearray(slots[1])

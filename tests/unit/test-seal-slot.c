@@ -226,6 +226,28 @@ static void test_next(void **state)
 	assert_int_equal(decode(data), -EINVAL);
 }
 
+/* The digest was computed by sha256sum. */
+static void test_latch(void **state)
+{
+	static const uint8_t wanted[TPM_DIGEST_SIZE] = { 0x62, 0x7c, 0x48, 0xbb, 0xd3, 0xe4, 0xb7,
+		0x06, 0x07, 0x33, 0x51, 0x67, 0x7b, 0xa0, 0xba, 0x46, 0xdc, 0x77, 0x80, 0xb7, 0x70,
+		0xb3, 0x23, 0x5f, 0x32, 0x1a, 0xc7, 0xd3, 0x96, 0x82, 0x1e, 0xd3 };
+	struct seal_slot slot = good();
+	uint8_t content[TPM_DIGEST_SIZE];
+
+	for (unsigned i = 0; i < sizeof(slot.uuid); i++)
+		slot.uuid[i] = (uint8_t)(0x10 + i);
+	seal_slot_latch(&slot, content);
+	assert_memory_equal(content, wanted, sizeof(wanted));
+	slot.epoch++;
+	slot.counter++;
+	seal_slot_latch(&slot, content);
+	assert_memory_equal(content, wanted, sizeof(wanted));
+	slot.uuid[15] ^= 1;
+	seal_slot_latch(&slot, content);
+	assert_memory_not_equal(content, wanted, sizeof(wanted));
+}
+
 static void test_bad_records(void **state)
 {
 	struct seal_slot slot = good();
@@ -272,6 +294,7 @@ int main(void)
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_next),
+		cmocka_unit_test(test_latch),
 		cmocka_unit_test(test_bad_records),
 	};
 
