@@ -5,7 +5,6 @@
  */
 
 #include <string.h>
-#include <sys/random.h>
 
 #include "aead.h"
 #include "context-pool.h"
@@ -13,6 +12,7 @@
 #include "filter-crypt.h"
 #include "filter-util.h"
 #include "layer-crypt.h"
+#include "random.h"
 
 struct aead_vdev {
 	struct vdev vdev;
@@ -72,22 +72,6 @@ static int context_make(void *userdata, void **ret)
 		return r;
 	}
 	*ret = c;
-	return 0;
-}
-
-/* getrandom(2) gives less than it was asked for only when a signal comes. */
-static int random_bytes(uint8_t *ret, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = getrandom(ret, size, 0);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			ret += n;
-			size -= (size_t)n;
-		}
-	}
 	return 0;
 }
 

@@ -5,7 +5,6 @@
  */
 
 #include <string.h>
-#include <sys/random.h>
 
 #include "filter-luks.h"
 #include "filter-util.h"
@@ -15,6 +14,7 @@
 #include "luks2-keyslot.h"
 #include "overflow.h"
 #include "parse.h"
+#include "random.h"
 
 #define HASH	       "sha256"
 #define SALT_SIZE      32U
@@ -34,23 +34,10 @@ void luks_additions_done(struct luks_additions *additions)
 	*additions = (struct luks_additions){};
 }
 
-static int random_bytes(const struct filter_args *args, const char *label, void *ret, size_t size)
+static int labelled_bytes(const struct filter_args *args, const char *label, void *ret, size_t size)
 {
-	uint8_t *p = ret;
-
-	if (args->random)
-		return args->random(args->userdata, args->layer, label, ret, size);
-	while (size > 0) {
-		ssize_t n = getrandom(p, size, 0);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			p += n;
-			size -= (size_t)n;
-		}
-	}
-	return 0;
+	return args->random ? args->random(args->userdata, args->layer, label, ret, size)
+			    : random_bytes(ret, size);
 }
 
 /* The same, of which every keyslot has its own. The layer's own has no number in the label. */
@@ -60,9 +47,9 @@ static int slot_bytes(
 	char numbered[64];
 
 	if (index == 0)
-		return random_bytes(args, label, ret, size);
+		return labelled_bytes(args, label, ret, size);
 	(void)snprintf(numbered, sizeof(numbered), "%s-%zu", label, index);
-	return random_bytes(args, numbered, ret, size);
+	return labelled_bytes(args, numbered, ret, size);
 }
 
 /* The layers that say what the keyslots are: the own one first, unless its key opens none. */
@@ -196,7 +183,7 @@ static int header_fill(const struct filter_args *args, const struct layer *const
 		.has_segment = true,
 	};
 	r = fill_slots(args, slots, n_slots, h, diag);
-	return r < 0 ? r : random_bytes(args, "digest-salt", h->digests[0].salt, SALT_SIZE);
+	return r < 0 ? r : labelled_bytes(args, "digest-salt", h->digests[0].salt, SALT_SIZE);
 }
 
 /* It is the layer's key itself. */
@@ -228,7 +215,7 @@ static int make_volume_key(const struct filter_args *args, const struct luks2_ke
 	if (r < 0)
 		return r;
 	if (!args->random) {
-		r = random_bytes(args, NULL, secret_bytes(key), slot->key_size);
+		r = labelled_bytes(args, NULL, secret_bytes(key), slot->key_size);
 	} else {
 		r = args->random(
 			args->userdata, args->layer, "volume-key-salt", kdf.salt, kdf.salt_size);
@@ -272,7 +259,7 @@ static int write_copies(const struct filter_args *args, const struct luks2 *h, s
 
 	if (!bytes || !again)
 		return -ENOMEM;
-	r = random_bytes(args, "header-salts", image.salts, sizeof(image.salts));
+	r = labelled_bytes(args, "header-salts", image.salts, sizeof(image.salts));
 	if (r >= 0)
 		r = luks2_encode(&image, bytes);
 	if (r == -EFBIG)

@@ -4,11 +4,11 @@
  */
 
 #include <string.h>
-#include <sys/random.h>
 
 #include "cleanup.h"
 #include "digest.h"
 #include "hex.h"
+#include "random.h"
 #include "seed.h"
 
 #define HASH_SIZE 32U
@@ -92,21 +92,7 @@ static int seed_expand(const struct seed *seed, const char *label, uint8_t *ret,
 
 int seed_bytes(const struct seed *seed, const char *label, void *ret, size_t size)
 {
-	uint8_t *p = ret;
-
-	if (seed->given)
-		return seed_expand(seed, label, ret, size);
-	while (size > 0) {
-		ssize_t n = getrandom(p, size, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		size -= (size_t)n;
-	}
-	return 0;
+	return seed->given ? seed_expand(seed, label, ret, size) : random_bytes(ret, size);
 }
 
 int seed_uuid(const struct seed *seed, const char *label, uint8_t ret[16])
