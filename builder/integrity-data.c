@@ -109,10 +109,10 @@ int integrity_make_tags(struct integrity_vdev *v, struct integrity_context *c, c
 
 uint64_t integrity_piece_length(const struct integrity_vdev *v, uint64_t len, uint64_t offset)
 {
-	uint64_t area = SECTOR_SIZE * (UINT64_C(1) << v->geo.log2_interleave_sectors);
+	uint64_t run = integrity_run_sectors(&v->geo, offset >> SECTOR_SHIFT) * SECTOR_SIZE;
 
 	len = MIN(len, integrity_piece_size(v));
-	return v->geo.has_meta ? len : MIN(len, area - (offset & (area - 1)));
+	return MIN(len, run);
 }
 
 /*

@@ -13,7 +13,7 @@
 #include "fd.h"
 #include "interrupt.h"
 
-#define SLICES_MAX (REKEY_CAPACITY_MAX / SEAL_JOURNAL_SLICE)
+#define SLICES_MAX (2 * REKEY_CAPACITY_MAX / SEAL_JOURNAL_SLICE)
 
 struct piece {
 	struct rekey_job *job;
@@ -48,41 +48,59 @@ static int piece_init(struct piece *piece)
 	return r;
 }
 
-static uint32_t slice_size(const struct piece *piece, size_t slice)
-{
-	uint32_t begin = (uint32_t)slice * SEAL_JOURNAL_SLICE;
+struct slice {
+	uint32_t begin, size; /* bytes of the piece */
+};
 
-	return MIN(piece->length - begin, SEAL_JOURNAL_SLICE);
+static struct slice slice_get(const struct piece *piece, size_t number)
+{
+	uint32_t most = piece->job->journal->slice;
+	uint32_t begin = (uint32_t)number * most;
+
+	return (struct slice){ begin, MIN(piece->length - begin, most) };
 }
 
 /* Makes the new bytes of a slice, and puts them into the journal. */
-static int slice_make(void *userdata, unsigned worker, size_t slice)
+static int slice_make(void *userdata, unsigned worker, size_t number)
 {
 	struct piece *piece = userdata;
 	struct rekey_job *job = piece->job;
-	uint32_t begin = (uint32_t)slice * SEAL_JOURNAL_SLICE, size = slice_size(piece, slice);
-	uint8_t *data = piece->data + begin;
-	int r = job->type->make(job->state, worker, piece->position + begin, data, size);
+	struct slice slice = slice_get(piece, number);
+	uint8_t *data = piece->data + slice.begin;
+	int r = job->type->make(
+		job->state, worker, piece->position + slice.begin, data, slice.size);
 
 	if (r < 0)
 		return r;
-	return seal_journal_put(job->journal, piece->digests[worker], data, size, begin,
-		piece->sums + slice * SEAL_JOURNAL_SUM);
+	return seal_journal_put(job->journal, piece->digests[worker], data, slice.size, slice.begin,
+		piece->sums + number * SEAL_JOURNAL_SUM);
 }
 
-static int slice_write(void *userdata, unsigned worker, size_t slice)
+static int slice_write(void *userdata, unsigned worker, size_t number)
 {
 	struct piece *piece = userdata;
-	uint32_t begin = (uint32_t)slice * SEAL_JOURNAL_SLICE;
+	struct rekey_state *state = piece->job->state;
+	struct slice slice = slice_get(piece, number);
+	uint8_t *data = piece->data + slice.begin;
 
-	return fd_pwrite_full(piece->job->state->fd, piece->data + begin, slice_size(piece, slice),
-		piece->offset + begin);
+	if (piece->job->type->write)
+		return piece->job->type->write(
+			state, piece->position + slice.begin, data, slice.size);
+	return fd_pwrite_full(state->fd, data, slice.size, piece->offset + slice.begin);
+}
+
+static int flush(const struct rekey_state *state)
+{
+	if (fdatasync(state->fd) < 0)
+		return -errno;
+	return state->data_fd >= 0 && fdatasync(state->data_fd) < 0 ? -errno : 0;
 }
 
 static int each_slice(
 	struct piece *piece, int (*work)(void *userdata, unsigned worker, size_t slice))
 {
-	size_t n = (piece->length + SEAL_JOURNAL_SLICE - 1) / SEAL_JOURNAL_SLICE;
+	uint32_t most = piece->job->journal->slice;
+	size_t n = (piece->length + most - 1) / most;
 
 	return workers_run(piece->job->workers, work, piece, n);
 }
@@ -101,8 +119,8 @@ static int piece_write(struct piece *piece, struct diag *diag)
 {
 	int r = each_slice(piece, slice_write);
 
-	if (r == 0 && fdatasync(piece->job->state->fd) < 0)
-		r = -errno;
+	if (r == 0)
+		r = flush(piece->job->state);
 	return r < 0 ? diag_set(diag, r, "cannot write %u bytes at %ju: %s", piece->length,
 			       (uintmax_t)piece->offset, strerror(-r))
 		     : 0;

@@ -10,7 +10,8 @@
 #include "workers.h"
 
 struct rekey_source {
-	struct layer *layer; /* its superblock is adopted */
+	struct layer *layer;
+	struct layer *base; /* whose devices these are; its superblock is adopted */
 	const struct secret *before, *after;
 	int fds[LAYER_ROLES_MAX]; /* of the devices, by role */
 	uint64_t sectors[LAYER_ROLES_MAX];
@@ -21,6 +22,7 @@ struct rekey_source {
 /* What open() of a type makes; its own part follows. */
 struct rekey_state {
 	int fd;	       /* of the device that is written; not owned */
+	int data_fd;   /* of another one that is written as well, or -1; not owned */
 	uint64_t size; /* bytes that are made anew, whatever lies between them */
 	uint32_t unit; /* bytes that are not made in two pieces */
 };
@@ -35,9 +37,11 @@ enum rekey_sign {
 /* How a key of the layers of a type is replaced. */
 struct rekey_type {
 	const struct layer_type *type;
+	/* The layer below whose devices are used in its place; NULL: its own. */
+	struct layer *(*base)(const struct layer *layer);
 	/* The key, or NULL: this layer has none. */
 	const struct keyref *(*key)(const struct layer *layer);
-	/* Why it cannot be replaced. */
+	/* Why it cannot be replaced; NULL: it can. */
 	int (*check)(const struct layer *layer, struct diag *diag);
 	int (*open)(const struct rekey_source *source, struct rekey_state **ret, struct diag *diag);
 	void (*close)(struct rekey_state *state); /* takes NULL */
@@ -49,9 +53,12 @@ struct rekey_type {
 	/* Makes them, from what lies on the devices. They are in a row. */
 	int (*make)(struct rekey_state *state, unsigned worker, uint64_t position, uint8_t *ret,
 		size_t size);
+	/* Writes what was made so, where it is not just one place. May be NULL. */
+	int (*write)(struct rekey_state *state, uint64_t position, uint8_t *data, size_t size);
 };
 
 extern const struct rekey_type rekey_type_crypt;
+extern const struct rekey_type rekey_type_aead;
 extern const struct rekey_type rekey_type_integrity;
 extern const struct rekey_type rekey_type_integrity_journal;
 
@@ -65,6 +72,8 @@ struct rekey_job {
 	void *userdata;
 };
 
+/* What a unit tells by nothing but itself, encrypted and decrypted: whole sectors. */
+enum rekey_sign rekey_sign_of(const uint8_t *raw, const uint8_t *plain, size_t size);
 /* Reads here and there. -EKEYREJECTED: the key of before is not that of what lies there. */
 int rekey_prove(
 	const struct rekey_type *type, struct rekey_state *state, struct diag *diag) _must_check_;

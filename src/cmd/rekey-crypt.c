@@ -3,7 +3,6 @@
  * Re-keying of dm-crypt without authentication: each sector is decrypted and encrypted again.
  */
 
-#include "bytes.h"
 #include "cipher.h"
 #include "fd.h"
 #include "layer-crypt.h"
@@ -20,16 +19,7 @@ struct crypt_state {
 
 static const struct keyref *crypt_key(const struct layer *layer)
 {
-	return &layer->key;
-}
-
-static int crypt_check(const struct layer *layer, struct diag *diag)
-{
-	if (crypt_fields(layer)->integrity)
-		return diag_set(diag, -EOPNOTSUPP,
-			"authenticated encryption cannot be re-keyed yet: the tags below would have "
-			"to change in the same moment");
-	return 0;
+	return crypt_fields(layer)->integrity ? NULL : &layer->key;
 }
 
 static void crypt_close(struct rekey_state *state)
@@ -67,6 +57,7 @@ static int crypt_open(
 	s->n = source->n_workers;
 	s->offset = f->offset * SECTOR_SIZE;
 	s->base.fd = source->fds[0];
+	s->base.data_fd = -1;
 	s->base.unit = (uint32_t)f->sector_size;
 	r = layer_length(source->layer, source->sectors, &sectors, diag);
 	s->base.size = sectors * SECTOR_SIZE;
@@ -87,25 +78,21 @@ static int crypt_open(
 	return 0;
 }
 
-/* What is noise when it is encrypted, and none when it is not, has the right key. */
 static int crypt_look(struct rekey_state *state, uint64_t unit)
 {
 	struct crypt_state *s = (struct crypt_state *)state;
 	uint8_t raw[CIPHER_SECTOR_SIZE_MAX], plain[CIPHER_SECTOR_SIZE_MAX];
 	uint64_t position = unit * s->base.unit;
-	int sign = REKEY_SILENT, r;
+	int r;
 
 	r = fd_pread_full(s->base.fd, raw, s->base.unit, s->offset + position);
 	if (r == 0)
 		r = cipher_decrypt(
 			s->workers[0].before, raw, plain, s->base.unit, position >> SECTOR_SHIFT);
-	for (size_t i = 0; r == 0 && i < s->base.unit; i += BYTES_NOISE_SIZE) {
-		if (!bytes_are_noise(raw + i))
-			continue;
-		sign = MAX(sign, bytes_are_noise(plain + i) ? REKEY_WRONG : REKEY_RIGHT);
-	}
+	if (r == 0)
+		r = (int)rekey_sign_of(raw, plain, s->base.unit);
 	wipe(plain, sizeof(plain));
-	return r < 0 ? r : sign;
+	return r;
 }
 
 static void crypt_place(const struct rekey_state *state, uint64_t position, uint64_t *ret_offset,
@@ -135,7 +122,6 @@ static int crypt_make(
 const struct rekey_type rekey_type_crypt = {
 	.type = &layer_type_crypt,
 	.key = crypt_key,
-	.check = crypt_check,
 	.open = crypt_open,
 	.close = crypt_close,
 	.look = crypt_look,

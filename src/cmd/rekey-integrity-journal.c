@@ -54,7 +54,7 @@ static void journal_statep(struct journal_state **p)
 static int worker_open(struct journal_state *s, const struct rekey_source *source, unsigned number,
 	struct diag *diag)
 {
-	const char *alg = integrity_journal_mac_alg(source->layer);
+	const char *alg = integrity_journal_mac_alg(source->base);
 	struct journal_worker *w = &s->workers[number];
 	int r = digest_new(alg, source->before, &w->before);
 
@@ -74,6 +74,7 @@ static int journal_open(
 		return -ENOMEM;
 	s->n = source->n_workers;
 	s->base.fd = rekey_integrity_fd(source);
+	s->base.data_fd = -1;
 	s->source = *source;
 	s->source.before = s->source.after = NULL;
 	for (unsigned i = 0; r == 0 && i < s->n; i++)
@@ -82,7 +83,7 @@ static int journal_open(
 		r = rekey_integrity_prepare(source, s->workers[0].before, &s->geo, diag);
 	if (r < 0)
 		return r;
-	s->has_sb_mac = integrity_sb_has_mac(&integrity_fields(source->layer)->sb);
+	s->has_sb_mac = integrity_sb_has_mac(&integrity_fields(source->base)->sb);
 	for (unsigned i = 0; i < s->n; i++) {
 		struct journal_worker *w = &s->workers[i];
 

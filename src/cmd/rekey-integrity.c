@@ -39,7 +39,7 @@ struct tags_state {
 
 int rekey_integrity_fd(const struct rekey_source *source)
 {
-	return source->fds[integrity_has_meta(source->layer) ? 1 : 0];
+	return source->fds[integrity_has_meta(source->base) ? 1 : 0];
 }
 
 int rekey_integrity_check(const struct layer *layer, struct diag *diag)
@@ -77,7 +77,7 @@ void rekey_integrity_journal(const struct rekey_source *source,
 	const struct integrity_geometry *geo, const struct integrity_journal_ops *ops,
 	struct integrity_journal *ret)
 {
-	const struct integrity_sb *sb = &integrity_fields(source->layer)->sb;
+	const struct integrity_sb *sb = &integrity_fields(source->base)->sb;
 
 	*ret = (struct integrity_journal){
 		.geo = geo,
@@ -91,7 +91,7 @@ void rekey_integrity_journal(const struct rekey_source *source,
 int rekey_integrity_superblock(
 	const struct rekey_source *source, struct digest *mac, uint8_t ret[INTEGRITY_SB_SIZE])
 {
-	const struct integrity_fields *f = integrity_fields(source->layer);
+	const struct integrity_fields *f = integrity_fields(source->base);
 	size_t end = integrity_sb_mac_offset(digest_size(mac));
 	uint8_t expected[DIGEST_SIZE_MAX];
 	int r;
@@ -149,7 +149,7 @@ static int check_journal(const struct rekey_source *source, const struct integri
 int rekey_integrity_prepare(const struct rekey_source *source, struct digest *mac,
 	struct integrity_geometry *ret, struct diag *diag)
 {
-	const struct integrity_fields *f = integrity_fields(source->layer);
+	const struct integrity_fields *f = integrity_fields(source->base);
 	const struct integrity_journal_ops ops = {
 		.mac = mac ? rekey_integrity_mac : NULL,
 		.userdata = mac,
@@ -161,7 +161,7 @@ int rekey_integrity_prepare(const struct rekey_source *source, struct digest *ma
 	if (!f->has_sb)
 		return diag_set(diag, -ENODATA, "it has no superblock");
 	r = integrity_layer_geometry(
-		source->layer, source->sectors[0], source->sectors[1], ret, diag);
+		source->base, source->sectors[0], source->sectors[1], ret, diag);
 	if (r < 0 || source->resumes)
 		return r;
 	if (f->sb.flags & (INTEGRITY_SB_DIRTY_BITMAP | INTEGRITY_SB_RECALCULATING))
@@ -222,6 +222,7 @@ static int tags_open(const struct rekey_source *source, struct rekey_state **ret
 	s->n = source->n_workers;
 	s->data_fd = source->fds[0];
 	s->base.fd = rekey_integrity_fd(source);
+	s->base.data_fd = -1;
 	r = rekey_integrity_prepare(source, NULL, &s->geo, diag);
 	for (unsigned i = 0; r == 0 && i < s->n; i++) {
 		struct tags_worker *w = &s->workers[i];
@@ -257,8 +258,8 @@ static void tags_place(const struct rekey_state *state, uint64_t position, uint6
  * The tags of n blocks from that one on, to w->tags: new ones where the present ones are right, and
  * how many are.
  */
-static int make_tags(struct tags_state *s, struct tags_worker *w, uint64_t block, size_t n,
-	size_t *ret_right)
+static int make_tags(
+	struct tags_state *s, struct tags_worker *w, uint64_t block, size_t n, size_t *ret_right)
 {
 	size_t size = digest_size(w->before), tag_size = s->geo.tag_size;
 	struct digest_blocks blocks = {
@@ -311,26 +312,21 @@ static int tags_look(struct rekey_state *state, uint64_t unit)
 	return bytes_are_zero(w->tags, s->geo.tag_size) ? REKEY_SILENT : REKEY_WRONG;
 }
 
-/* Slices begin and end anywhere, also within a tag. */
 static int tags_make(
 	struct rekey_state *state, unsigned worker, uint64_t position, uint8_t *ret, size_t size)
 {
 	struct tags_state *s = (struct tags_state *)state;
 	struct tags_worker *w = &s->workers[worker];
-	uint64_t tag_size = s->geo.tag_size, end = position + size;
-	uint64_t last = div_round_up_u64(end, tag_size);
+	uint64_t tag_size = s->geo.tag_size, end = (position + size) / tag_size;
 
-	for (uint64_t block = position / tag_size; block < last; block += BLOCKS) {
-		size_t n = (size_t)MIN(last - block, (uint64_t)BLOCKS);
-		uint64_t begin = MAX(position, block * tag_size);
-		uint64_t stop = MIN(end, (block + n) * tag_size);
-		size_t n_right;
+	for (uint64_t block = position / tag_size; block < end; block += BLOCKS) {
+		size_t n = (size_t)MIN(end - block, (uint64_t)BLOCKS), n_right;
 		int r = make_tags(s, w, block, n, &n_right);
 
 		if (r < 0)
 			return r;
-		memcpy(ret + (begin - position), w->tags + (begin - block * tag_size),
-			stop - begin);
+		memcpy(ret, w->tags, n * tag_size);
+		ret += n * tag_size;
 	}
 	return 0;
 }

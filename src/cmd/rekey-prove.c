@@ -7,10 +7,26 @@
 
 #include <string.h>
 
+#include "bytes.h"
 #include "rekey-convert.h"
 
 #define FIRST	   512
 #define EVERYWHERE 1024
+
+/* What is noise when it is encrypted, and none when it is not, has the right key. */
+enum rekey_sign rekey_sign_of(const uint8_t *raw, const uint8_t *plain, size_t size)
+{
+	enum rekey_sign sign = REKEY_SILENT;
+
+	for (size_t i = 0; i < size; i += BYTES_NOISE_SIZE) {
+		if (!bytes_are_noise(raw + i))
+			continue;
+		if (!bytes_are_noise(plain + i))
+			return REKEY_RIGHT;
+		sign = REKEY_WRONG;
+	}
+	return sign;
+}
 
 static uint64_t choose(uint64_t n, uint64_t i)
 {
@@ -34,9 +50,10 @@ int rekey_prove(const struct rekey_type *type, struct rekey_state *state, struct
 			return 0;
 		is_wrong |= r == REKEY_WRONG;
 	}
-	return is_wrong ? diag_set(diag, -EKEYREJECTED,
-				  "its key is not the one of what lies there, as far as %ju places tell; "
-				  "nothing was changed",
-				  (uintmax_t)looks)
-			: 0;
+	return is_wrong
+		       ? diag_set(diag, -EKEYREJECTED,
+				 "its key is not the one of what lies there, as far as %ju places tell; "
+				 "nothing was changed",
+				 (uintmax_t)looks)
+		       : 0;
 }

@@ -32,6 +32,7 @@
 
 static const struct rekey_type *const types[] = {
 	&rekey_type_crypt,
+	&rekey_type_aead,
 	&rekey_type_integrity,
 	&rekey_type_integrity_journal,
 	NULL,
@@ -39,7 +40,7 @@ static const struct rekey_type *const types[] = {
 
 struct rekey {
 	struct seal_command *command;
-	struct layer *layer;
+	struct layer *layer, *base; /* whose devices are used: itself, or the one below */
 	const char *label;
 	const struct rekey_type *type;
 	struct run_layer devices;
@@ -108,7 +109,7 @@ int rekey_target_get(const struct stack *stack, struct layer *layer, const struc
 			layer->type->name);
 	if (layer_is_read_only(layer))
 		return diag_set(diag, -EROFS, "it can only be read");
-	r = type->check(layer, diag);
+	r = type->check ? type->check(layer, diag) : 0;
 	if (r == 0)
 		r = check_label(stack, key, diag);
 	if (r < 0)
@@ -120,7 +121,7 @@ int rekey_target_get(const struct stack *stack, struct layer *layer, const struc
 /* A device below; a file itself, and a mapping once it is attached. */
 static int device_open(struct rekey *rekey, size_t index, struct diag *diag)
 {
-	const struct layer_device *below = &rekey->layer->devices[index];
+	const struct layer_device *below = &rekey->base->devices[index];
 	struct blockdev *device = &rekey->devices.devices[below->role];
 	int r = 0;
 
@@ -131,34 +132,48 @@ static int device_open(struct rekey *rekey, size_t index, struct diag *diag)
 	return r < 0 ? r : run_layer_open(&rekey->devices, index, diag);
 }
 
-/* All that the layer stands on, without the layer, and for nobody else. */
+/* All that it stands on, without the layer, and for nobody else. */
 static int devices_open(struct rekey *rekey, struct diag *diag)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < rekey->layer->n_devices; i++) {
+	for (size_t i = 0; r == 0 && i < rekey->base->n_devices; i++) {
 		r = device_open(rekey, i, diag);
 		if (r == 0)
 			r = blockdev_reopen_alone(
-				&rekey->devices.devices[rekey->layer->devices[i].role], diag);
+				&rekey->devices.devices[rekey->base->devices[i].role], diag);
 	}
 	return r < 0 ? r : run_layer_probe(&rekey->devices, diag);
 }
 
-/* What must be the same when it goes on: the size, and all that the table says. */
+/* The layer's own table, if the devices are those of the one below. */
+static int upper_table(struct rekey *rekey, uint64_t below, struct dmtable *ret, struct diag *diag)
+{
+	const uint64_t sectors[LAYER_ROLES_MAX] = { below };
+	uint64_t length;
+	int r = layer_length(rekey->layer, sectors, &length, diag);
+
+	return r < 0 ? r : layer_table(rekey->layer, length, ret);
+}
+
+/* What must be the same when it goes on: the size, and all that the tables say. */
 static int identify(struct rekey *rekey, struct rekey_entry *ret, struct diag *diag)
 {
 	_cleanup_(digest_freep) struct digest *digest = NULL;
-	_cleanup_(dmtable_done) struct dmtable table = {};
+	_cleanup_(dmtable_done) struct dmtable table = {}, upper = {};
 	_cleanup_(buf_done) struct buf text = {};
 	int r;
 
 	r = run_layer_table(&rekey->devices, &table, diag);
+	if (r == 0 && rekey->layer != rekey->base)
+		r = upper_table(rekey, table.length_sectors, &upper, diag);
 	if (r == 0)
 		r = digest_new("sha256", NULL, &digest);
 	if (r < 0)
 		return r;
 	dmtable_print(&table, &text);
+	if (rekey->layer != rekey->base)
+		dmtable_print(&upper, &text);
 	r = buf_error(&text);
 	if (r == 0)
 		r = digest_data(digest, buf_str(&text), text.size, ret->layer);
@@ -214,6 +229,7 @@ static int state_open(struct rekey *rekey, bool resumes, struct diag *diag)
 {
 	struct rekey_source source = {
 		.layer = rekey->layer,
+		.base = rekey->base,
 		.before = rekey->before,
 		.after = rekey->after,
 		.n_workers = workers_count(rekey->workers),
@@ -247,8 +263,8 @@ static int begin(struct rekey *rekey, bool is_data_key, struct diag *diag)
 	if (r == 0)
 		r = identify(rekey, &identity, diag);
 	if (r == 0)
-		r = seal_journal_init(
-			&session->store, session->root, &identity, &rekey->journal, diag);
+		r = seal_journal_init(&session->store, session->root, &identity, rekey->state->unit,
+			&rekey->journal, diag);
 	if (r == 0 && !resumes && !rekey->command->rekey_unchecked)
 		r = rekey_prove(rekey->type, rekey->state, diag);
 	if (r < 0 || resumes)
@@ -312,14 +328,15 @@ int rekey_target_run(
 	_cleanup_(rekey_done) struct rekey rekey = {
 		.command = command,
 		.layer = layer,
+		.base = target->type->base ? target->type->base(layer) : layer,
 		.label = target->key->value,
 		.type = target->type,
 	};
 	int r = 0;
 
-	run_layer_init(&rekey.devices, layer);
+	run_layer_init(&rekey.devices, rekey.base);
 	/* For the layers below. */
-	if (layer->devices[0].layer)
+	if (rekey.base->devices[0].layer)
 		r = seal_publish(command, diag);
 	if (r == 0)
 		r = workers_new(WORKERS_MAX, &rekey.workers);

@@ -376,6 +376,14 @@ uint64_t integrity_tag_byte(const struct integrity_geometry *geo, uint64_t secto
 	return base * SECTOR + (offset >> geo->log2_sectors_per_block) * geo->tag_size;
 }
 
+uint64_t integrity_run_sectors(const struct integrity_geometry *geo, uint64_t sector)
+{
+	uint64_t area = UINT64_C(1) << geo->log2_interleave_sectors;
+	uint64_t rest = geo->provided_sectors - sector;
+
+	return geo->has_meta ? rest : MIN(rest, area - (sector & (area - 1)));
+}
+
 uint64_t integrity_area_count(const struct integrity_geometry *geo)
 {
 	if (geo->has_meta)

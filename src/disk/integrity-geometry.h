@@ -104,6 +104,9 @@ _pure_ uint64_t integrity_data_sector(const struct integrity_geometry *geo, uint
 /* Absolute offset in bytes, on the device with the metadata, of the tag of the sector's block. */
 _pure_ uint64_t integrity_tag_byte(const struct integrity_geometry *geo, uint64_t sector);
 
+/* Sectors from that one on that lie in a row, and their tags too. */
+_pure_ uint64_t integrity_run_sectors(const struct integrity_geometry *geo, uint64_t sector);
+
 _pure_ uint64_t integrity_area_count(const struct integrity_geometry *geo);
 /* index < integrity_area_count(). */
 void integrity_area_get(

@@ -13,7 +13,7 @@
 #include "fd.h"
 #include "seal-key.h"
 
-#define SLICES_MAX (REKEY_CAPACITY_MAX / SEAL_JOURNAL_SLICE)
+#define SLICES_MAX (2 * REKEY_CAPACITY_MAX / SEAL_JOURNAL_SLICE)
 
 static int failed(int r, const char *doing, struct diag *diag)
 {
@@ -29,11 +29,13 @@ void seal_journal_done(struct seal_journal *journal)
 }
 
 int seal_journal_init(const struct seal_store *store, const struct secret *root,
-	const struct rekey_entry *identity, struct seal_journal *ret, struct diag *diag)
+	const struct rekey_entry *identity, uint32_t unit, struct seal_journal *ret,
+	struct diag *diag)
 {
 	_cleanup_(seal_journal_done) struct seal_journal journal = {
 		.store = store,
 		.entry = *identity,
+		.slice = SEAL_JOURNAL_SLICE - SEAL_JOURNAL_SLICE % unit,
 	};
 	_cleanup_(secret_freep) struct secret *key = NULL;
 	int r;
@@ -91,7 +93,7 @@ int seal_journal_put(const struct seal_journal *journal, struct digest *sum, con
 
 static int sum_up(struct seal_journal *journal, const uint8_t *sums, uint32_t length, uint64_t *ret)
 {
-	size_t n = (length + SEAL_JOURNAL_SLICE - 1) / SEAL_JOURNAL_SLICE;
+	size_t n = (length + journal->slice - 1) / journal->slice;
 	uint8_t sum[SEAL_JOURNAL_SUM];
 	int r = digest_data(journal->sum, sums, n * SEAL_JOURNAL_SUM, sum);
 
@@ -147,9 +149,9 @@ static int piece_read(struct seal_journal *journal, const struct rekey_entry *en
 	if (begin + entry->length > journal->store->size)
 		return 0;
 	r = fd_pread_full(journal->store->fd, ret, entry->length, begin);
-	for (uint32_t at = 0; r == 0 && at < entry->length; at += SEAL_JOURNAL_SLICE)
-		r = digest_data(journal->sum, ret + at, MIN(entry->length - at, SEAL_JOURNAL_SLICE),
-			sums + (size_t)at / SEAL_JOURNAL_SLICE * SEAL_JOURNAL_SUM);
+	for (uint32_t at = 0; r == 0 && at < entry->length; at += journal->slice)
+		r = digest_data(journal->sum, ret + at, MIN(entry->length - at, journal->slice),
+			sums + (size_t)at / journal->slice * SEAL_JOURNAL_SUM);
 	if (r == 0)
 		r = sum_up(journal, sums, entry->length, &sum);
 	return r < 0 ? r : sum == entry->checksum;

@@ -17,7 +17,8 @@
 #include "rekey-journal.h"
 #include "seal-store.h"
 
-#define SEAL_JOURNAL_SLICE 131072U /* bytes that are summed up, and may be written, by one thread */
+/* Bytes that are summed up, and may be written, by one thread: at most, and at least half of it. */
+#define SEAL_JOURNAL_SLICE 131072U
 #define SEAL_JOURNAL_SUM   8U
 
 struct seal_journal {
@@ -25,11 +26,15 @@ struct seal_journal {
 	struct digest *hmac;		/* owned */
 	struct digest *sum;		/* owned */
 	struct rekey_entry entry;	/* the newest one */
+	uint32_t slice;			/* bytes; the same whenever it goes on */
 };
 
-/* What a re-keying is: id, layer and size of the entry are given. -ENOSPC: there is no room. */
+/*
+ * What a re-keying is: id, layer and size of the entry are given. unit: bytes that are in one slice.
+ * -ENOSPC: there is no room.
+ */
 int seal_journal_init(const struct seal_store *store, const struct secret *root,
-	const struct rekey_entry *identity, struct seal_journal *ret,
+	const struct rekey_entry *identity, uint32_t unit, struct seal_journal *ret,
 	struct diag *diag) _must_check_;
 void seal_journal_done(struct seal_journal *journal);
 

@@ -13,32 +13,37 @@ class Image:
     """What dmstack-build made for all machines, with one key."""
 
     def __init__(self, builder, folder, options="sector-size=4096", size=4 * MIB, key_size=64,
-                 layer="crypt,key=tpm2:root", keys=None, content=None):
-        """keys: label to size, if there is another than root. content: bytes."""
+                 layer="crypt,key=tpm2:root", keys=None, content=None,
+                 below=()):
+        """keys: label to size, if there is another than root. content: bytes.
+        below: other layers, the lowest first."""
         self.builder = builder
         self.folder = pathlib.Path(folder) / "image"
         self.folder.mkdir()
         self.options = options
+        self.is_random = "-random" in options  # no seed gives the same image again
         self.plain = self.folder / "plain"
         # As in a file system, not all of it is noise.
         self.plain.write_bytes(bytes(1024) + os.urandom(size - 1024) if content is None else content)
         self.keys = {label: os.urandom(n) for label, n in (keys or {"root": key_size}).items()}
         self.old = self.keys.get("root")
-        self.layer = f"{layer},{options}"
+        self.layers = [*below, f"{layer},{options}"]
         self.create(self.keys, "out")
         self.data = self.folder / "out" / "root.data.img"
         self.manifest = self.folder / "out" / "root.json"
 
     def create(self, keys, name):
         self.run("create", keys, "--input", self.plain, "--output", self.folder / name,
-                 "--name", "root", "--layer", self.layer, "--seed", "5eed" * 16)
+                 "--name", "root", *(f"--layer={layer}" for layer in self.layers),
+                 *([] if self.is_random else ["--seed", "5eed" * 16]))
 
     def is_as_made_with(self, keys):
         """Whether each byte is as in an image that has had these keys from the beginning."""
         self.create(keys, "anew")
-        made = (self.folder / "anew" / "root.data.img").read_bytes()
+        same = all((self.folder / "out" / made.name).read_bytes() == made.read_bytes()
+                   for made in (self.folder / "anew").glob("*.img"))
         shutil.rmtree(self.folder / "anew")
-        return made == self.data.read_bytes()
+        return same
 
     def run(self, verb, keys, *args, check=True):
         words = []

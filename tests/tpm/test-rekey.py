@@ -6,16 +6,13 @@ import fcntl
 import os
 import pathlib
 import pty
-import signal
 import socket
 import subprocess
 import sys
-import time
 
 import machine as m
-from image import Image, MIB
-
-PROGRAM, BUILDER = sys.argv[1:3]
+from image import MIB
+from rekeying import (JOURNAL, interrupt, make, new_key, own_keys, records, tags_machine, wrong_key)
 
 tests = []
 
@@ -23,61 +20,6 @@ tests = []
 def test(function):
     tests.append(function)
     return function
-
-
-def make(folder, seal_size=MIB, enroll=True, **kwargs):
-    """An enrolled machine with the image on its disk; the latch is open."""
-    image = Image(BUILDER, folder, **kwargs)
-    box = m.Machine(PROGRAM, pathlib.Path(folder) / "machine")
-    box.seal.write_bytes(bytes(seal_size))
-    box.data = image.data
-    box.layers = "root crypt {data} tpm2:root " + image.options + "\n"
-    box.credential("dmstack.root", image.old)
-    box.boot()
-    if enroll:
-        box.run("enroll", "--keep-open")
-        assert m.key_read("root") == b"K" + image.old
-    return box, image
-
-
-def new_key(box, image):
-    key = m.key_read("root")
-    assert key[:1] == b"K" and len(key) == len(image.old) + 1 and key[1:] != image.old
-    assert not any(key[i:i + 16].hex() in box.said for i in range(1, len(key) - 15))
-    return key[1:]
-
-
-def records(box):
-    """Kind and label of the records in the slot of now."""
-    slots = box.status()["slots"]
-    data = box.slots()[[s["state"] for s in slots].index("current")]
-    public, private = m.struct.unpack(">HH", data[12:16])
-    at = 208 + public + private
-    end = at + m.struct.unpack(">H", data[172:174])[0]
-    found = []
-    while at < end:
-        kind, label, size = m.struct.unpack(">BBH", data[at:at + 4])
-        found.append((kind, data[at + 4:at + 4 + label].decode()))
-        at += 4 + label + 28 + size
-    return found
-
-
-def start(box, *args):
-    return subprocess.Popen(box.command(*args), env=box.environment(), stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            preexec_fn=m.die_with_parent)
-
-
-def interrupt(box):
-    """Starts to re-key, and stops it by a signal when it is under way."""
-    process = start(box, "rekey")
-    while process.poll() is None and not box.seal.read_bytes()[131072:131080].strip(b"\0"):
-        time.sleep(0.002)
-    time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=30)[0]
-    box.said += said
-    assert process.returncode == 1 and "interrupted" in said, (process.returncode, said)
 
 
 @test
@@ -145,17 +87,6 @@ def progress(folder):
     shown = os.read(main, 65536).decode()
     os.close(main)
     assert process.returncode == 0 and "root [" in shown and "100 %" in shown, shown
-
-
-def wrong_key(box, label, key, refused="not the one"):
-    """Another key than the image's was enrolled; nothing is changed."""
-    box.run("reset", "--destroy-keys")
-    box.credential("dmstack." + label, bytes(b ^ 1 for b in key))
-    box.run("enroll", "--keep-open")
-    before, slots = box.data.read_bytes(), box.seal.read_bytes()
-    result = box.run("rekey", expect=1)
-    assert refused in result.stderr, result.stderr
-    assert box.data.read_bytes() == before and box.seal.read_bytes() == slots
 
 
 @test
@@ -278,32 +209,6 @@ def sealed_resumes(folder):
     key = new_key(box, image)
     assert image.is_whole(key)
     assert box.status()["latch"] == "closed"
-
-
-JOURNAL = "journal-integrity=hmac-sha256,journal-integrity-key=tpm2:journal"
-
-
-def tags_machine(folder, options, algorithm="hmac-sha256", size=5 * MIB):
-    """A machine whose layer has tags with a key, and its image."""
-    keys = {"tags": 32, **({"journal": 32} if JOURNAL in options else {})}
-    image = Image(BUILDER, folder, f"integrity-algorithm={algorithm},{options}", size,
-                  layer="integrity,key=tpm2:tags", keys=keys)
-    box = m.Machine(PROGRAM, pathlib.Path(folder) / "machine")
-    box.configure(sealed=JOURNAL in options)
-    box.seal.write_bytes(bytes(MIB))
-    box.data = image.data
-    box.layers = "tags integrity {data} tpm2:tags " + image.options + "\n"
-    for label, key in image.keys.items():
-        box.credential(f"dmstack.{label}", key)
-    box.boot()
-    box.run("enroll", "--keep-open")
-    return box, image
-
-
-def own_keys(box, image):
-    keys = {label: m.key_read(label)[1:] for label in image.keys}
-    assert all(keys[label] != image.keys[label] for label in keys)
-    return keys
 
 
 @test

@@ -2,28 +2,29 @@
 #pragma once
 
 /*
- * A crypt layer of five pieces on a device and a seal, both in memory, to be re-keyed.
+ * A layer of five pieces on a device and a seal, both in memory, to be re-keyed: plain ciphertext, or
+ * sectors with tags in the dm-integrity below.
  */
 
 #include "rekey-convert.h"
 
 #define SEAL_SIZE   (1U << 20)
-#define LAYER_SIZE  (2U << 20)
-#define DATA_OFFSET 4096U /* of the layer on its device */
-#define DEVICE_SIZE (DATA_OFFSET + LAYER_SIZE + 512)
+#define DATA_OFFSET 4096U /* of a plain layer on its device */
 
 struct rekey_rig {
-	struct layer *layer;
+	const struct rekey_type *type;
+	struct layer *layer, *base; /* base: the one below that keeps the tags, or the layer */
 	struct seal_store store;
-	int fd; /* of the layer's device */
+	int fd; /* of the device */
 	struct secret *root, *before, *after;
 	struct workers *workers;
 	struct rekey_entry identity;
-	uint8_t *old, *expected; /* LAYER_SIZE bytes; what lies there before, and at the end */
-	uint64_t stop_at;	 /* bytes; then a signal comes */
+	size_t device_size;
+	uint8_t *expected; /* what lies on the device at the end; owned */
+	uint64_t stop_at;  /* bytes; then a signal comes */
 };
 
-void rekey_rig_make(struct rekey_rig *rig);
+void rekey_rig_make(struct rekey_rig *rig, const struct rekey_type *type);
 void rekey_rig_done(struct rekey_rig *rig);
 /* As dmstack does it, as if in another process each time. */
 int rekey_rig_convert(struct rekey_rig *rig, bool begin);

@@ -188,14 +188,14 @@ static bool run(struct rekey_rig *rig, bool begin, unsigned left)
 }
 
 /* Returns false if it ended before. */
-static bool cut_at(unsigned operation)
+static bool cut_at(const struct rekey_type *type, unsigned operation)
 {
 	_cleanup_(rekey_rig_done) struct rekey_rig rig;
 	bool cut;
 
-	rekey_rig_make(&rig);
+	rekey_rig_make(&rig, type);
 	disk_insert(0, rig.store.fd, SEAL_SIZE);
-	disk_insert(1, rig.fd, DEVICE_SIZE);
+	disk_insert(1, rig.fd, rig.device_size);
 	/* The first entry is there before the slot says that there is something to go on with. */
 	world.left = UINT32_MAX;
 	rig.stop_at = 0;
@@ -211,21 +211,33 @@ static bool cut_at(unsigned operation)
 	return cut;
 }
 
-static void test_cuts(void **state)
+static unsigned cut_everywhere(const struct rekey_type *type)
 {
 	unsigned operation = 0;
 
 	world.random = 42;
-	while (cut_at(operation))
+	while (cut_at(type, operation))
 		operation++;
-	/* Five pieces of four slices twice, headers and flushes. */
-	assert_in_range(operation, 50, 80);
+	return operation;
+}
+
+/* Five pieces of four slices twice, headers and flushes. */
+static void test_cuts(void **state)
+{
+	assert_in_range(cut_everywhere(&rekey_type_crypt), 50, 80);
+}
+
+/* A slice is written as data and as tags, most of them in two areas. */
+static void test_aead_cuts(void **state)
+{
+	assert_in_range(cut_everywhere(&rekey_type_aead), 90, 150);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_aead_cuts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

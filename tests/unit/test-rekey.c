@@ -90,7 +90,7 @@ static void test_whole(void **state)
 {
 	_cleanup_(rekey_rig_done) struct rekey_rig rig;
 
-	rekey_rig_make(&rig);
+	rekey_rig_make(&rig, &rekey_type_crypt);
 	assert_int_equal(rekey_rig_convert(&rig, true), 0);
 	rekey_rig_expect_end(&rig);
 	/* At the end it only writes the last piece again. */
@@ -116,7 +116,7 @@ static void test_torn_device(void **state)
 	for (uint64_t n = 1; n <= 4; n++) {
 		_cleanup_(rekey_rig_done) struct rekey_rig rig;
 
-		rekey_rig_make(&rig);
+		rekey_rig_make(&rig, &rekey_type_crypt);
 		rig.stop_at = n * piece;
 		assert_int_equal(rekey_rig_convert(&rig, true), -ECANCELED);
 		tear(&rig, rig.fd, DATA_OFFSET + (n - 1) * piece, piece);
@@ -135,7 +135,7 @@ static void test_torn_journal(void **state)
 		for (unsigned what = 0; what < 3; what++) {
 			_cleanup_(rekey_rig_done) struct rekey_rig rig;
 
-			rekey_rig_make(&rig);
+			rekey_rig_make(&rig, &rekey_type_crypt);
 			rig.stop_at = n * piece;
 			assert_int_equal(rekey_rig_convert(&rig, true), -ECANCELED);
 			if (what != 0)
@@ -155,7 +155,7 @@ static void test_many_stops(void **state)
 	_cleanup_(rekey_rig_done) struct rekey_rig rig;
 	unsigned runs = 1;
 
-	rekey_rig_make(&rig);
+	rekey_rig_make(&rig, &rekey_type_crypt);
 	rig.stop_at = 0;
 	assert_int_equal(rekey_rig_convert(&rig, true), -ECANCELED);
 	for (rig.stop_at = rekey_rig_piece(); rekey_rig_convert(&rig, false) != 0;
@@ -170,7 +170,7 @@ static void test_refusals(void **state)
 	_cleanup_(rekey_rig_done) struct rekey_rig rig;
 	uint8_t byte;
 
-	rekey_rig_make(&rig);
+	rekey_rig_make(&rig, &rekey_type_crypt);
 	/* No journal; one of another secret, another re-keying, another layer, another size. */
 	assert_int_equal(rekey_rig_convert(&rig, false), -EUCLEAN);
 	rig.stop_at = rekey_rig_piece();
@@ -212,10 +212,11 @@ static void test_wipe(void **state)
 	_cleanup_(seal_journal_done) struct seal_journal journal = {};
 	_cleanup_free_ uint8_t *data = malloc(SEAL_SIZE);
 
-	rekey_rig_make(&rig);
+	rekey_rig_make(&rig, &rekey_type_crypt);
 	tear(&rig, rig.store.fd, 0, REKEY_JOURNAL_OFFSET);
 	assert_int_equal(rekey_rig_convert(&rig, true), 0);
-	assert_int_equal(seal_journal_init(&rig.store, rig.root, &rig.identity, &journal, NULL), 0);
+	assert_int_equal(
+		seal_journal_init(&rig.store, rig.root, &rig.identity, 4096, &journal, NULL), 0);
 	assert_int_equal(seal_journal_wipe(&journal, NULL), 0);
 	assert_int_equal(fd_pread_full(rig.store.fd, data, SEAL_SIZE, 0), 0);
 	assert_true(bytes_are_zero(data + REKEY_JOURNAL_OFFSET, SEAL_SIZE - REKEY_JOURNAL_OFFSET));
