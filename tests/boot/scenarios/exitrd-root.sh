@@ -4,6 +4,7 @@ TITLE="the exitrd takes the root's layers down, and the file of the last second 
 STACK=integrity-then-crypt
 KEYS=(root:64)
 TYPES="crypt integrity"
+HOST_KNOWS=yes
 # For the notice of the exitrd.
 LOGLEVEL=6
 
@@ -31,11 +32,26 @@ wrap_exitrd() {
 	chmod 755 shutdown
 }
 
+# What an initrd for this root has: the programs of the closure, and what they are linked with.
+closure_names() {
+	local kind path
+	dmstack initrd-closure 2>/dev/null | while read -r kind path; do
+		[ "$kind" = binary ] || continue
+		/lib64/ld-linux-x86-64.so.2 --list "$path" | grep -o '/[^ ]*'
+	done | sed 's|.*/||' | sort -u
+}
+
+exitrd_names() {
+	find /run/initramfs -type f -path '*.so*' ! -name ld.so.cache -printf '%f\n' | sort -u
+}
+
 guest() {
 	check_root "$NAME" "$TYPES"
 	check "the exitrd is there" test -x /run/initramfs/shutdown
 	show du -sk --apparent-size /run/initramfs
 	show find /run/initramfs
+	check "it has libraries" grep -qx 'libdevmapper.so.*' <(exitrd_names)
+	check "and none that the closure has not" is "$(comm -23 <(exitrd_names) <(closure_names))" ""
 	check "the exitrd is wrapped" wrap_exitrd
 	guest_write_last /srv/kept
 }
