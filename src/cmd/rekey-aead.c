@@ -131,7 +131,7 @@ static int aead_open(const struct rekey_source *source, struct rekey_state **ret
 	s->data_fd = source->fds[0];
 	s->base.fd = rekey_integrity_fd(source);
 	s->base.data_fd = s->data_fd != s->base.fd ? s->data_fd : -1;
-	r = rekey_integrity_prepare(source, NULL, &s->geo, diag);
+	r = rekey_integrity_prepare(source, &s->geo, diag);
 	below[0] = s->geo.provided_sectors;
 	if (r == 0)
 		r = layer_length(source->layer, below, &sectors, diag);

@@ -17,6 +17,10 @@ struct rekey_source {
 	uint64_t sectors[LAYER_ROLES_MAX];
 	unsigned n_workers;
 	bool resumes; /* what is there may be half converted */
+	/* Another key of the base, which stays as it is. */
+	int (*fetch)(
+		void *userdata, const struct keyref *ref, struct secret **ret, struct diag *diag);
+	void *userdata;
 };
 
 /* What open() of a type makes; its own part follows. */
@@ -60,7 +64,8 @@ struct rekey_type {
 extern const struct rekey_type rekey_type_crypt;
 extern const struct rekey_type rekey_type_aead;
 extern const struct rekey_type rekey_type_integrity;
-extern const struct rekey_type rekey_type_integrity_journal;
+extern const struct rekey_type rekey_type_journal_mac;
+extern const struct rekey_type rekey_type_journal_crypt;
 
 struct rekey_job {
 	const struct rekey_type *type;

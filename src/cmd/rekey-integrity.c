@@ -44,25 +44,9 @@ int rekey_integrity_fd(const struct rekey_source *source)
 
 int rekey_integrity_check(const struct layer *layer, struct diag *diag)
 {
-	const struct integrity_fields *f = integrity_fields(layer);
-
-	if (f->journal_crypt)
-		return diag_set(
-			diag, -EOPNOTSUPP, "with journal-crypt= its keys cannot be replaced yet");
-	if (f->mode == INTEGRITY_RECOVERY)
+	if (integrity_fields(layer)->mode == INTEGRITY_RECOVERY)
 		return diag_set(diag, -EOPNOTSUPP, "in recovery mode its keys mean nothing");
 	return 0;
-}
-
-int rekey_integrity_mac(
-	void *userdata, const void *data, size_t size, uint8_t ret[INTEGRITY_JOURNAL_MAC_SIZE])
-{
-	uint8_t mac[DIGEST_SIZE_MAX] = {};
-	int r = digest_data(userdata, data, size, mac);
-
-	if (r == 0)
-		memcpy(ret, mac, INTEGRITY_JOURNAL_MAC_SIZE);
-	return r;
 }
 
 /* Where a section begins on the device, bytes. */
@@ -73,59 +57,45 @@ static uint64_t section_offset(const struct integrity_geometry *geo, uint32_t se
 	       SECTOR_SIZE;
 }
 
-void rekey_integrity_journal(const struct rekey_source *source,
-	const struct integrity_geometry *geo, const struct integrity_journal_ops *ops,
-	struct integrity_journal *ret)
-{
-	const struct integrity_sb *sb = &integrity_fields(source->base)->sb;
-
-	*ret = (struct integrity_journal){
-		.geo = geo,
-		.ops = ops,
-		.fix_hmac = sb->flags & INTEGRITY_SB_FIX_HMAC,
-	};
-	integrity_journal_commit_ids(NULL, ret->commit_ids);
-	memcpy(ret->salt, sb->salt, sizeof(ret->salt));
-}
-
 int rekey_integrity_superblock(
 	const struct rekey_source *source, struct digest *mac, uint8_t ret[INTEGRITY_SB_SIZE])
 {
 	const struct integrity_fields *f = integrity_fields(source->base);
-	size_t end = integrity_sb_mac_offset(digest_size(mac));
 	uint8_t expected[DIGEST_SIZE_MAX];
+	size_t end;
 	int r;
 
 	r = fd_pread_full(
 		rekey_integrity_fd(source), ret, INTEGRITY_SB_SIZE, f->offset * SECTOR_SIZE);
 	if (r < 0 || !integrity_sb_has_mac(&f->sb))
 		return r;
+	end = integrity_sb_mac_offset(digest_size(mac));
 	r = digest_data(mac, ret, end, expected);
 	if (r == 0 && memcmp(expected, ret + end, digest_size(mac)) != 0)
 		r = -EBADMSG;
 	return r;
 }
 
-static int check_section(const struct integrity_journal *journal, uint32_t section,
-	const uint8_t *data, struct diag *diag)
+static int check_section(
+	struct journal_keys *keys, uint32_t section, uint8_t *data, struct diag *diag)
 {
 	uint8_t mac[INTEGRITY_JOURNAL_MAC_SIZE];
-	int r;
+	int r = journal_keys_decrypt(keys, section, data);
 
-	if (!journal->ops->mac)
-		return 0;
-	r = integrity_journal_mac(journal, section, data, mac);
+	if (r < 0 || !keys->mac)
+		return r;
+	r = integrity_journal_mac(&keys->journal, section, data, mac);
 	if (r == 0 && !integrity_journal_has_mac(data, mac))
 		return diag_set(diag, -EBADMSG,
 			"section %u of its journal has not the MAC of its key", section);
 	return r;
 }
 
-static int check_journal(const struct rekey_source *source, const struct integrity_journal *journal,
-	struct diag *diag)
+static int check_journal(
+	const struct rekey_source *source, struct journal_keys *keys, struct diag *diag)
 {
 	_cleanup_(integrity_scan_done) struct integrity_scan scan = {};
-	const struct integrity_geometry *geo = journal->geo;
+	const struct integrity_geometry *geo = keys->journal.geo;
 	size_t size = (size_t)geo->section_sectors * SECTOR_SIZE;
 	_cleanup_free_ uint8_t *section = malloc(size);
 	int r = section ? integrity_scan_init(&scan, geo) : -ENOMEM;
@@ -134,10 +104,13 @@ static int check_journal(const struct rekey_source *source, const struct integri
 		r = fd_pread_full(
 			rekey_integrity_fd(source), section, size, section_offset(geo, i));
 		if (r == 0)
-			r = check_section(journal, i, section, diag);
+			r = check_section(keys, i, section, diag);
 		if (r == 0)
-			r = integrity_scan_add(&scan, journal, section);
+			r = integrity_scan_add(&scan, &keys->journal, section);
 	}
+	if (r == -EUCLEAN && keys->crypt)
+		return diag_set(diag, -EKEYREJECTED,
+			"its journal cannot be decrypted: its key is another one");
 	if (r < 0)
 		return diag_set(diag, r, "its journal cannot be read: %s", strerror(-r));
 	if (scan.has_entries)
@@ -146,32 +119,45 @@ static int check_journal(const struct rekey_source *source, const struct integri
 	return 0;
 }
 
-int rekey_integrity_prepare(const struct rekey_source *source, struct digest *mac,
-	struct integrity_geometry *ret, struct diag *diag)
+int rekey_integrity_closed(
+	const struct rekey_source *source, struct journal_keys *keys, struct diag *diag)
 {
 	const struct integrity_fields *f = integrity_fields(source->base);
-	const struct integrity_journal_ops ops = {
-		.mac = mac ? rekey_integrity_mac : NULL,
-		.userdata = mac,
-	};
-	struct integrity_journal journal;
 	uint8_t sb[INTEGRITY_SB_SIZE];
 	int r;
 
-	if (!f->has_sb)
-		return diag_set(diag, -ENODATA, "it has no superblock");
-	r = integrity_layer_geometry(
-		source->base, source->sectors[0], source->sectors[1], ret, diag);
-	if (r < 0 || source->resumes)
-		return r;
+	if (source->resumes)
+		return 0;
 	if (f->sb.flags & (INTEGRITY_SB_DIRTY_BITMAP | INTEGRITY_SB_RECALCULATING))
 		return diag_set(diag, -EBUSY,
 			"some of its tags are not computed yet; attach it and detach it");
-	r = mac ? rekey_integrity_superblock(source, mac, sb) : 0;
-	if (r < 0)
-		return diag_set(diag, r, "its superblock has not the MAC of its key");
-	rekey_integrity_journal(source, ret, &ops, &journal);
-	return check_journal(source, &journal, diag);
+	r = keys->mac ? rekey_integrity_superblock(source, keys->mac, sb) : 0;
+	return r < 0 ? diag_set(diag, r, "its superblock has not the MAC of its key")
+		     : check_journal(source, keys, diag);
+}
+
+int rekey_integrity_geometry(
+	const struct rekey_source *source, struct integrity_geometry *ret, struct diag *diag)
+{
+	if (!integrity_fields(source->base)->has_sb)
+		return diag_set(diag, -ENODATA, "it has no superblock");
+	return integrity_layer_geometry(
+		source->base, source->sectors[0], source->sectors[1], ret, diag);
+}
+
+int rekey_integrity_prepare(
+	const struct rekey_source *source, struct integrity_geometry *ret, struct diag *diag)
+{
+	const struct integrity_fields *f = integrity_fields(source->base);
+	_cleanup_(journal_keys_done) struct journal_keys keys = {};
+	_cleanup_(secret_freep) struct secret *crypt = NULL;
+	int r = rekey_integrity_geometry(source, ret, diag);
+
+	if (r == 0 && f->journal_crypt)
+		r = source->fetch(source->userdata, &f->journal_crypt_key, &crypt, diag);
+	if (r == 0)
+		r = journal_keys_open(source->base, ret, NULL, crypt, &keys, diag);
+	return r < 0 ? r : rekey_integrity_closed(source, &keys, diag);
 }
 
 static const struct keyref *tags_key(const struct layer *layer)
@@ -223,7 +209,7 @@ static int tags_open(const struct rekey_source *source, struct rekey_state **ret
 	s->data_fd = source->fds[0];
 	s->base.fd = rekey_integrity_fd(source);
 	s->base.data_fd = -1;
-	r = rekey_integrity_prepare(source, NULL, &s->geo, diag);
+	r = rekey_integrity_prepare(source, &s->geo, diag);
 	for (unsigned i = 0; r == 0 && i < s->n; i++) {
 		struct tags_worker *w = &s->workers[i];
 

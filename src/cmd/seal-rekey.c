@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "blockdev.h"
+#include "keysource.h"
 #include "log.h"
 #include "notify.h"
 #include "progress.h"
@@ -34,7 +35,8 @@ static const struct rekey_type *const types[] = {
 	&rekey_type_crypt,
 	&rekey_type_aead,
 	&rekey_type_integrity,
-	&rekey_type_integrity_journal,
+	&rekey_type_journal_mac,
+	&rekey_type_journal_crypt,
 	NULL,
 };
 
@@ -225,6 +227,23 @@ static int key_after(struct rekey *rekey, struct seal_slot *slot, bool resumes,
 	return 0;
 }
 
+/* Another key of the layer, as it is now. */
+static int fetch(void *userdata, const struct keyref *ref, struct secret **ret, struct diag *diag)
+{
+	struct rekey *rekey = userdata;
+	const struct key_request request = {
+		.ref = ref,
+		.name = rekey->layer->name,
+		.sealed = rekey->layer->common.phase != PHASE_BOOTSTRAP,
+		.timeout_usec = rekey->layer->common.timeout_usec,
+	};
+
+	if (ref->kind != KEYREF_TPM2)
+		return key_fetch(&request, ret, diag);
+	return seal_key_present(
+		rekey->command->session->root, current_slot(rekey), ref->value, 0, ret);
+}
+
 static int state_open(struct rekey *rekey, bool resumes, struct diag *diag)
 {
 	struct rekey_source source = {
@@ -234,6 +253,8 @@ static int state_open(struct rekey *rekey, bool resumes, struct diag *diag)
 		.after = rekey->after,
 		.n_workers = workers_count(rekey->workers),
 		.resumes = resumes,
+		.fetch = fetch,
+		.userdata = rekey,
 	};
 
 	for (size_t i = 0; i < LAYER_ROLES_MAX; i++) {

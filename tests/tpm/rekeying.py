@@ -78,11 +78,15 @@ def interrupt(box):
 
 
 JOURNAL = "journal-integrity=hmac-sha256,journal-integrity-key=tpm2:journal"
+COVER = "journal-crypt={}-aes,journal-crypt-key=tpm2:cover"
 
 
 def tags_machine(folder, options, algorithm="hmac-sha256", size=5 * MIB):
     """One whose layer has tags with a key, and its image."""
-    keys = {"tags": 32, **({"journal": 32} if JOURNAL in options else {})}
+    keys = {"tags": 32}
+    for label in ("journal", "cover"):
+        if f"key=tpm2:{label}" in options:
+            keys[label] = 32
     image = Image(BUILDER, folder, f"integrity-algorithm={algorithm},{options}", size,
                   layer="integrity,key=tpm2:tags", keys=keys)
     layers = "tags integrity {data} tpm2:tags " + image.options + "\n"
@@ -91,7 +95,8 @@ def tags_machine(folder, options, algorithm="hmac-sha256", size=5 * MIB):
 
 def aead_machine(folder, options, key_size, below="tag-size=32,sector-size=4096", size=5 * MIB):
     """One with authenticated encryption, and its image."""
-    image = Image(BUILDER, folder, options, size, key_size, below=["integrity," + below])
+    keys = {"root": key_size, **({"cover": 32} if "tpm2:cover" in below else {})}
+    image = Image(BUILDER, folder, options, size, keys=keys, below=["integrity," + below])
     below = below.replace("meta=new", f"meta={image.folder}/out/root.meta.img")
     layers = f"tags integrity {{data}} - integrity-algorithm=none,{below}\n"
     layers += f"root crypt tags tpm2:root {options}\n"
@@ -107,6 +112,7 @@ def own_keys(box, image):
 def wrong_key(box, label, key, refused="not the one"):
     """Another key than the image's was enrolled; nothing is changed."""
     box.run("reset", "--destroy-keys")
+    m.clear_keys()
     box.credential("dmstack." + label, bytes(b ^ 1 for b in key))
     box.run("enroll", "--keep-open")
     before, slots = box.data.read_bytes(), box.seal.read_bytes()

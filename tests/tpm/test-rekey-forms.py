@@ -7,7 +7,8 @@ import sys
 
 import machine as m
 from image import MIB
-from rekeying import aead_machine, interrupt, new_key, records, wrong_key
+from rekeying import (COVER, JOURNAL, aead_machine, interrupt, new_key, own_keys, records,
+                      tags_machine, wrong_key)
 
 tests = []
 
@@ -82,6 +83,51 @@ def stopped_aead(folder):
     box.reboot()
     box.run("rekey")
     assert image.is_whole(new_key(box, image))
+
+
+@test
+def covered_journal(folder):
+    """keys that encrypt the journal; below tags, MACs and authenticated encryption it is decrypted"""
+    for number, (mode, words) in enumerate([("ctr", JOURNAL), ("cbc", "journal-integrity=none")]):
+        place = pathlib.Path(folder) / str(number)
+        place.mkdir()
+        box, image = tags_machine(place, f"sector-size=4096,{words},{COVER.format(mode)}")
+        box.run("rekey")
+        keys = own_keys(box, image)
+        image.verify(keys)
+        assert image.is_as_made_with(keys), mode
+        assert records(box) == [(4, label) for label in keys]
+        # Once more, so that the others' are those of the machine, too.
+        box.run("rekey", "tags")
+        assert image.is_as_made_with(own_keys(box, image)), mode
+        m.clean_up()
+    box, image = aead_machine(folder, "integrity=hmac-sha256,sector-size=4096", 96,
+                              "tag-size=32,sector-size=4096," + COVER.format("ctr"))
+    box.run("rekey")
+    assert image.is_as_made_with(own_keys(box, image))
+
+
+@test
+def wrong_journals(folder):
+    """a wrong key of the journal is told, as is one that is not empty; nothing is changed"""
+    for number, (label, mac, word) in enumerate([
+            ("cover", "journal-integrity=none", "decrypted"), ("cover", JOURNAL, "MAC"),
+            ("journal", JOURNAL, "MAC")]):
+        place = pathlib.Path(folder) / str(number)
+        place.mkdir()
+        box, image = tags_machine(place, f"sector-size=4096,{mac},{COVER.format('ctr')}")
+        # The tags have a key from elsewhere.
+        box.layers = box.layers.replace("tpm2:tags", "/some/key")
+        wrong_key(box, label, image.keys[label], word)
+        m.clean_up()
+    box, image = tags_machine(folder, "sector-size=4096,journal-integrity=none")
+    data = bytearray(image.data.read_bytes())
+    # The first entry of the first section, which is of sector 0 now.
+    assert data[4096 + 4:4096 + 8] == b"\xff\xff\xff\xff"
+    data[4096 + 4:4096 + 8] = bytes(4)
+    image.data.write_bytes(data)
+    result = box.run("rekey", expect=1)
+    assert "not written back" in result.stderr and image.data.read_bytes() == data
 
 
 m.run_tests(tests, sys.argv[3:])
