@@ -206,11 +206,15 @@ static void mount_unit_add(struct units *u, const struct mount *m)
 	unit_tree_add_link(u->tree, m->place, buf_str(&folder), buf_str(&name), buf_str(&target));
 }
 
-/* So that dracut's and systemd's own units that wait for the root device wait for this one. */
+/*
+ * So that dracut's and systemd's own units that wait for the root device wait for this one. The name
+ * is that of systemd's generators: with UEFI, systemd-gpt-auto-generator writes one in the folder
+ * behind this, which would wait for a partition that it can open alone.
+ */
 static void root_device_add(struct units *u, const struct layer *layer)
 {
-	struct buf *buf = unit_tree_add_file(
-		u->tree, UNIT_PLACE_NORMAL, "initrd-root-device.target.d", "50-dmstack.conf");
+	struct buf *buf = unit_tree_add_file(u->tree, UNIT_PLACE_NORMAL,
+		"initrd-root-device.target.d", "50-root-device.conf");
 
 	buf_puts(buf, GENERATED_HEAD);
 	put_mapper_unit(buf, "Requires=", layer->name, ".device\n");
