@@ -306,6 +306,28 @@ int tree_add_units(const struct closure_tree *tree, struct diag *diag)
 	return r < 0 ? r : 0;
 }
 
+int tree_add_measuring(const struct closure_tree *tree)
+{
+	static const struct {
+		const char *dir, *name;
+		enum closure_kind kind;
+	} files[] = {
+		{ "/usr/lib/systemd", "systemd-pcrextend", CLOSURE_SYSTEMD },
+		{ "/usr/lib/systemd", "systemd-pcrphase", CLOSURE_SYSTEMD },
+		{ "/usr/lib/systemd/system-generators", "systemd-tpm2-generator", CLOSURE_SYSTEMD },
+		{ "/usr/lib/systemd/system", "tpm2.target", CLOSURE_UNIT },
+		{ "/usr/lib/systemd/system", "systemd-pcrphase-initrd.service", CLOSURE_UNIT },
+		{ "/usr/lib/systemd/system/initrd.target.wants", "systemd-pcrphase-initrd.service",
+			CLOSURE_UNIT },
+	};
+	/* Beside those that dmstack has as well; all are opened. */
+	int r = tree_add_library(tree, "libtss2-rc.so.0");
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(files); i++)
+		r = add_found(tree, files[i].kind, &files[i].dir, 1, files[i].name);
+	return r < 0 ? r : 0;
+}
+
 /* --- udev, certificates --- */
 
 static bool is_our_rule(const char *name)

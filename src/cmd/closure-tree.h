@@ -22,6 +22,11 @@ int tree_read(const struct closure_tree *tree, const char *path, size_t limit, c
 int tree_list(const struct closure_tree *tree, const char *path, struct strset *ret) _must_check_;
 /* Each returns 0, or an error with a diag. */
 int tree_add_units(const struct closure_tree *tree, struct diag *diag) _must_check_;
+/*
+ * What extends PCR 11 in the initrd of a unified kernel image that was measured, which a signed
+ * policy counts with. An initrd that is loaded otherwise does without.
+ */
+int tree_add_measuring(const struct closure_tree *tree) _must_check_;
 int tree_add_udev(const struct closure_tree *tree, struct diag *diag) _must_check_;
 int tree_add_certificates(const struct closure_tree *tree, struct diag *diag) _must_check_;
 /* A program in one of the usual folders: -ENOENT and a diag if it is nowhere and is required. */

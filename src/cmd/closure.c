@@ -228,6 +228,8 @@ static int add_seal(struct collector *c, struct diag *diag)
 		r = strset_add(&c->algorithms, drivers[i]);
 	if (r >= 0 && seal->public_key)
 		r = strset_add(&c->tree.closure->items[CLOSURE_CERTIFICATE], seal->public_key);
+	if (r >= 0 && seal->public_key)
+		r = tree_add_measuring(&c->tree);
 	if (r >= 0 && seal->pcr_signature)
 		r = strset_add(&c->tree.closure->items[CLOSURE_SIGNATURE], seal->pcr_signature);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(signatures); i++)

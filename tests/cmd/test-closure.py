@@ -333,11 +333,32 @@ def seal(folder):
          modules=False)
     put(folder, "/usr/bin/systemd-ask-password")
     put(folder, "/usr/lib/dmstack/pcr-signature.json")
+    phase = "systemd-pcrphase-initrd.service"
+    put(folder, f"{UNITS}/{phase}")
+    link(folder, f"{UNITS}/initrd.target.wants/{phase}", f"../{phase}")
+    put(folder, "/usr/lib/systemd/systemd-pcrextend")
+    put(folder, "/usr/lib/libtss2-rc.so.0")
     got = closure(folder)
     assert {"tpm_crb", "tpm_tis"} <= set(got["module"])
     assert got["certificate"] == ["/etc/k.pem"]
     assert got["signature"] == ["/etc/pcrs.json", "/usr/lib/dmstack/pcr-signature.json"]
-    assert "/usr/bin/systemd-ask-password" in got["systemd"]
+    assert {"/usr/bin/systemd-ask-password", "/usr/lib/systemd/systemd-pcrextend"} <= set(
+        got["systemd"])
+    assert {f"{UNITS}/{phase}", f"{UNITS}/initrd.target.wants/{phase}"} <= set(got["unit"])
+    assert "/usr/lib/libtss2-rc.so.0" in got["library"]
+
+
+@test
+def seal_unsigned(folder):
+    """without a signed policy, nobody has to extend PCR 11"""
+    tree(folder, CONF.replace("credential:data", "tpm2:data") +
+         "machine seal PARTLABEL=seal - literal-pcrs=7\n", modules=False)
+    put(folder, "/usr/lib/systemd/systemd-pcrextend")
+    put(folder, "/usr/lib/libtss2-rc.so.0")
+    got = closure(folder)
+    assert "tpm_crb" in got["module"]
+    assert "/usr/lib/systemd/systemd-pcrextend" not in got["systemd"]
+    assert "/usr/lib/libtss2-rc.so.0" not in got.get("library", [])
 
 
 print(f"1..{len(tests)}")
