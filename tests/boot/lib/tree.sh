@@ -34,7 +34,8 @@ tree_slim() {
 		"$dir"/usr/bin/{perl*,apt*,dpkg*,sqv,debconf*,deb-*,networkctl} \
 		"$dir"/usr/sbin/{iconvconfig,debugfs,resize2fs,dpkg*,e4*,tune2fs,dumpe2fs} \
 		"$dir"/usr/lib/udev/rules.d/{60-{cdrom_id,drm,evdev,fido-id,infiniband,input-id,persistent-alsa,persistent-input,persistent-storage-mtd,persistent-storage-tape,persistent-v4l,sensor,serial}.rules,7[0-8]-*.rules,80-net*,81-net*,9[06]-*} \
-		"$dir"/usr/lib/systemd/system-generators/systemd-{rc-local,ssh,sysv,system-update,hibernate-resume,getty}-generator \
+		"$dir"/usr/lib/udev/rules.d/{50-firmware,60-autosuspend,60-dmi-id,64-btrfs,80-debian-compat}.rules \
+		"$dir"/usr/lib/systemd/system-generators/systemd-{gpt-auto,run,rc-local,ssh,sysv,system-update,hibernate-resume,getty}-generator \
 		"$dir"/etc/{apt,dpkg,init.d,rc*.d,cron.*,logrotate.d,initramfs-tools,kernel}
 	local unit
 	for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
@@ -45,13 +46,28 @@ tree_slim() {
 		systemd-firstboot.service systemd-networkd.socket dbus.socket \
 		systemd-user-sessions.service systemd-ask-password-wall.path \
 		systemd-tpm2-setup.service systemd-tpm2-setup-early.service \
-		systemd-pcrlock.socket systemd-update-done.service getty-static.service; do
+		systemd-pcrlock.socket systemd-update-done.service getty-static.service \
+		dev-hugepages.mount dev-mqueue.mount proc-sys-fs-binfmt_misc.automount \
+		systemd-binfmt.service sys-fs-fuse-connections.mount sys-kernel-config.mount \
+		sys-kernel-debug.mount sys-kernel-tracing.mount run-lock.mount \
+		systemd-hostnamed.socket systemd-initctl.socket systemd-creds.socket \
+		systemd-hibernate-clear.service systemd-machine-id-commit.service \
+		systemd-random-seed.service systemd-sysusers.service \
+		systemd-tmpfiles-clean.timer systemd-battery-check.service; do
 		find "$dir"/etc/systemd "$dir"/usr/lib/systemd/system -path '*.wants/*' \
 			-name "$unit" -delete
 	done
+	tree_trigger "$dir"
 	rm -f "$dir"/etc/fstab "$dir"/etc/machine-id "$dir"/etc/resolv.conf
 	: >"$dir"/etc/machine-id
 	echo dmstack-test >"$dir"/etc/hostname
+}
+
+# tree_trigger DIR: the coldplug asks for no event of the terminals. They are most of all devices, nothing
+# here waits for one, and udev spends seconds on them under emulation, in the initrd and again in the root.
+tree_trigger() {
+	local unit=$1/usr/lib/systemd/system/systemd-udev-trigger.service
+	sed -i 's/^ExecStart=.*udevadm trigger .*/& --subsystem-nomatch=tty --subsystem-nomatch=vc/' "$unit"
 }
 
 # tree_keep_modules TREE DIR VERSION: leaves in DIR only the wanted modules and their closure,
