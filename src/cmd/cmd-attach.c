@@ -12,6 +12,7 @@
 #include "config.h"
 #include "fail-closed.h"
 #include "guard.h"
+#include "log.h"
 #include "machine.h"
 #include "memory.h"
 #include "run.h"
@@ -112,6 +113,83 @@ static void layer_failed(const struct layer *layer, int r, const struct diag *wh
 		fail_closed(&policy, why);
 }
 
+/* Whether what the initrd attaches has a key in the TPM. */
+static int needs_tpm(const struct cmdline *cmdline, const struct stack *stack, bool *ret)
+{
+	*ret = false;
+	for (size_t i = 0; i < stack->n_layers; i++) {
+		_cleanup_free_ struct layer **order = NULL;
+		size_t n = 0;
+		int r = 0;
+
+		if (is_initrd_top(cmdline, stack, stack->layers[i]))
+			r = stack_order(stack, stack->layers[i], &order, &n);
+		if (r < 0)
+			return r;
+		for (size_t j = 0; j < n; j++)
+			*ret = *ret || layer_has_key(order[j], KEYREF_TPM2);
+	}
+	return 0;
+}
+
+/* r: as of a verb, 0 if nothing failed. In the bootstrap phase the layers say what they miss. */
+static void seal_failed(const struct fail_policy *policy, int r, const struct diag *why)
+{
+	if (r == 0)
+		return;
+	if (policy->sealed)
+		fail_closed(policy, why);
+	(void)log_diag(r < 0 ? r : -EKEYREJECTED, why);
+}
+
+/* What dmstack-unseal.service does where systemd is. */
+static void open_seal(const struct fail_policy *policy)
+{
+	_cleanup_(diag_done) struct diag why = {};
+	int r = -EOPNOTSUPP;
+
+#if HAVE_TPM2
+	r = verb_unseal.run(NULL, NULL, &why);
+#else
+	(void)diag_set(&why, r, "this dmstack was built without TPM2");
+#endif
+	seal_failed(policy, r, &why);
+}
+
+/* And dmstack-cap.service: nobody behind the initrd gets a key. */
+static void close_seal(const struct fail_policy *policy)
+{
+#if HAVE_TPM2
+	_cleanup_(diag_done) struct diag why = {};
+	int r = verb_cap.run(NULL, NULL, &why);
+
+	seal_failed(policy, r, &why);
+#endif
+}
+
+/* Each top in turn. Returns how many of those that have to be there are not. */
+static int attach_tops(const struct cmdline *cmdline, struct stack *stack)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < stack->n_layers; i++) {
+		_cleanup_(diag_done) struct diag why = {};
+		struct layer *layer = stack->layers[i];
+
+		if (!is_initrd_top(cmdline, stack, layer))
+			continue;
+		int r = run_attach(stack, layer, &why);
+
+		if (r < 0) {
+			layer_failed(layer, r, &why);
+			failed += !layer->common.nofail;
+			continue;
+		}
+		print_mount(layer);
+	}
+	return failed;
+}
+
 static int attach_initrd(struct diag *diag)
 {
 	_cleanup_(config_report_done) struct config_report report = {};
@@ -119,7 +197,8 @@ static int attach_initrd(struct diag *diag)
 	_cleanup_(stack_done) struct stack stack = {};
 	const struct config_request config = { .level = LOG_LEVEL_ERR, .initrd = true };
 	struct fail_policy policy;
-	int r, failed = 0;
+	int r, failed;
+	bool tpm;
 
 	if (!machine_is_in_initrd())
 		return usage_error(diag, "attach --initrd is for an initrd");
@@ -136,20 +215,18 @@ static int attach_initrd(struct diag *diag)
 	fail_policy_get(&stack, report.sealed, &policy);
 	if (disabled && !policy.sealed)
 		return EXIT_DONE;
-	for (size_t i = 0; i < stack.n_layers; i++) {
-		_cleanup_(diag_done) struct diag why = {};
-		struct layer *layer = stack.layers[i];
-
-		if (!is_initrd_top(&cmdline, &stack, layer))
-			continue;
-		r = run_attach(&stack, layer, &why);
-		if (r < 0) {
-			layer_failed(layer, r, &why);
-			failed += !layer->common.nofail;
-			continue;
-		}
-		print_mount(layer);
-	}
+	r = needs_tpm(&cmdline, &stack, &tpm);
+	if (r < 0 && policy.sealed)
+		fail_closed(&policy, diag);
+	if (r < 0)
+		return r;
+	if (stack.seal && stack.seal->phase == PHASE_BOOTSTRAP)
+		policy.sealed = false;
+	if (tpm)
+		open_seal(&policy);
+	failed = attach_tops(&cmdline, &stack);
+	if (tpm)
+		close_seal(&policy);
 	return failed > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#include "cleanup.h"
+#include "dm.h"
 #include "fail-closed.h"
 #include "guard.h"
 #include "log.h"
@@ -110,6 +112,27 @@ static int unseal_bootstrap(struct seal_command *command, struct diag *diag)
 	return r != 0 ? r : seal_publish(command, diag);
 }
 
+static bool is_live(const struct layer *layer)
+{
+	_cleanup_(mapping_info_done) struct mapping_info info = {};
+	_cleanup_free_ char *uuid = layer_dm_uuid(layer);
+
+	return uuid && mapping_info_get(layer->name, &info, NULL) >= 0 && info.live &&
+	       streq(info.uuid, uuid);
+}
+
+/*
+ * An initrd without systemd leaves no unit that is active, only layers that are there. Whether they
+ * are the right ones attach says.
+ */
+static bool nothing_to_open(const struct stack *stack)
+{
+	for (size_t i = 0; i < stack->n_layers; i++)
+		if (layer_has_key(stack->layers[i], KEYREF_TPM2) && !is_live(stack->layers[i]))
+			return false;
+	return true;
+}
+
 static int unseal_loaded(struct seal_command *command, struct diag *diag)
 {
 	int r = seal_command_open(command, diag);
@@ -136,7 +159,13 @@ static int unseal(bool enforce, struct fail_policy *policy, struct diag *diag)
 	/* Before the keys are where a shell could take them. */
 	if (r == 0 && enforce && policy->sealed)
 		r = guard_machine(diag);
-	return r < 0 ? r : unseal_loaded(&command, diag);
+	if (r == 0)
+		r = unseal_loaded(&command, diag);
+	if (r != TPM_STATE_CAPPED || !enforce || !nothing_to_open(&command.stack))
+		return r;
+	diag_done(diag);
+	log_info("the TPM is capped, and all layers have their keys");
+	return 0;
 }
 
 static int unseal_run(const void *opts, const char *const *args, struct diag *diag)
@@ -144,14 +173,15 @@ static int unseal_run(const void *opts, const char *const *args, struct diag *di
 	const struct unseal_opts *o = opts;
 	/* Until it is known what the configuration says. */
 	struct fail_policy policy = { .sealed = true, .action = FAIL_PANIC };
-	int r = unseal(o->enforce, &policy, diag);
+	const bool enforce = o && o->enforce;
+	int r = unseal(enforce, &policy, diag);
 
 	if (r == 0)
 		notify_status("The seal is open.");
 	else if (diag->what)
 		notify_status(diag->what);
 	/* Somebody stops the unit, and its FailureAction= says what follows. */
-	if (r == 0 || r == -EINTR || r == -ECANCELED || !o->enforce || !policy.sealed)
+	if (r == 0 || r == -EINTR || r == -ECANCELED || !enforce || !policy.sealed)
 		return r;
 	fail_closed(&policy, diag);
 }

@@ -7,9 +7,12 @@
 # on a disk of its own.
 seal_keys=(root:64 tags:32 journal:32)
 
+# Where the tree is that the initrd is made of, and what is approved; empty: $work/initrd.
+seal_root=
+
 # seal_signers: the key that approves PCR values, and the one that signs manifests.
 seal_signers() {
-	local folder=$work/initrd/usr/lib/dmstack
+	local folder=${seal_root:-$work/initrd}/usr/lib/dmstack
 	mkdir -p "$work/sign" "$folder/keys.d"
 	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/sign/policy.key" &&
 		openssl pkey -in "$work/sign/policy.key" -pubout -out "$folder/policy.pem" &&
@@ -42,16 +45,16 @@ seal_arguments() {
 # seal_approve NAME EPOCH...: signs the manifest of the initrd, and approves the initrd with it for
 # these epochs. A kernel that QEMU loads leaves PCR 11 as it is, zero.
 seal_approve() {
-	local name=$1 epoch arguments=()
+	local name=$1 epoch arguments=() root=${seal_root:-$work/initrd}
 	shift
 	for epoch in "$@"; do arguments+=(--epoch "$epoch"); done
 	host "the manifest of $name is signed" builder sign --force --quiet \
 		--private-key "$work/sign/manifest.key" \
-		--certificate "$work/initrd/usr/lib/dmstack/keys.d/manifest.pem" \
+		--certificate "$root/usr/lib/dmstack/keys.d/manifest.pem" \
 		"$manifest_place/$name.json" &&
-		host "its PCRs are approved" builder sign-policy --force --root "$work/initrd" \
+		host "its PCRs are approved" builder sign-policy --force --root "$root" \
 			--private-key "$work/sign/policy.key" --pcr "11=$(printf '0%.0s' {1..64})" \
-			--output "$work/initrd/usr/lib/dmstack/pcr-signature.json" "${arguments[@]}"
+			--output "$root/usr/lib/dmstack/pcr-signature.json" "${arguments[@]}"
 }
 
 # seal_give_keys and seal_take_keys: the keys that the image was made with are in the initrd of the
