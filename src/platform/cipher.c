@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 
 #include "adiantum.h"
+#include "aes-xts.h"
 #include "bytes.h"
 #include "cipher-evp.h"
 #include "cipher.h"
@@ -20,12 +21,14 @@
 #define SECTOR	  512
 #define CBC_BLOCK 16
 #define CBC_LANES 16 /* sectors encrypted side by side */
+#define XTS_BATCH 16 /* sectors whose IVs are made before any is encrypted */
 
 struct cipher {
 	struct cipher_params params;
 	EVP_CIPHER_CTX *enc, *dec;
 	EVP_CIPHER_CTX *iv_enc;	   /* essiv and eboiv: what encrypts the IV */
 	EVP_CIPHER_CTX *block_enc; /* cbc: the block cipher alone */
+	struct aes_xts *xts;	   /* where the CPU has what it takes, in place of enc and dec */
 	struct adiantum *adiantum;
 	unsigned log2_sectors; /* of sector_size */
 };
@@ -39,6 +42,7 @@ struct cipher *cipher_free(struct cipher *cipher)
 	EVP_CIPHER_CTX_free(cipher->dec);
 	EVP_CIPHER_CTX_free(cipher->iv_enc);
 	EVP_CIPHER_CTX_free(cipher->block_enc);
+	aes_xts_free(cipher->xts);
 	adiantum_free(cipher->adiantum);
 	free(cipher);
 	return NULL;
@@ -133,6 +137,9 @@ static int init_cipher(struct cipher *c, const struct secret *key, struct diag *
 		CRYPTO_memcmp(secret_peek(key), secret_peek(key) + size / 2, size / 2) == 0)
 		return diag_set(diag, -EINVAL, "cipher: the two halves of the XTS key are equal");
 
+	if (spec->mode == CIPHER_MODE_XTS && aes_xts_usable())
+		return aes_xts_new(secret_peek(key), size, &c->xts);
+
 	int r = init_evp(&c->enc, type, secret_peek(key), 1);
 	if (r == 0)
 		r = init_evp(&c->dec, type, secret_peek(key), 0);
@@ -202,6 +209,8 @@ int cipher_clone(const struct cipher *cipher, struct cipher **ret)
 		r = cipher_evp_clone(&c->iv_enc, cipher->iv_enc);
 	if (r == 0)
 		r = cipher_evp_clone(&c->block_enc, cipher->block_enc);
+	if (r == 0 && cipher->xts)
+		r = aes_xts_clone(cipher->xts, &c->xts);
 	if (r == 0 && cipher->adiantum)
 		r = adiantum_clone(cipher->adiantum, &c->adiantum);
 	if (r < 0)
@@ -251,11 +260,24 @@ static int make_iv(struct cipher *c, uint64_t sector, uint8_t iv[CIPHER_IV_SIZE_
 	return encrypt_iv(c, iv);
 }
 
+static void crypt_xts(const struct cipher *c, bool encrypt, const uint8_t *ivs, const uint8_t *src,
+	uint8_t *dst, size_t n)
+{
+	if (encrypt)
+		aes_xts_encrypt(c->xts, ivs, src, dst, c->params.sector_size, n);
+	else
+		aes_xts_decrypt(c->xts, ivs, src, dst, c->params.sector_size, n);
+}
+
 static int crypt_unit(
 	struct cipher *c, bool encrypt, const uint8_t *iv, const uint8_t *src, uint8_t *dst)
 {
 	size_t size = c->params.sector_size;
 
+	if (c->xts) {
+		crypt_xts(c, encrypt, iv, src, dst, 1);
+		return 0;
+	}
 	if (c->adiantum)
 		return encrypt ? adiantum_encrypt(c->adiantum, iv, src, dst, size)
 			       : adiantum_decrypt(c->adiantum, iv, src, dst, size);
@@ -308,7 +330,23 @@ static int encrypt_cbc_lanes(struct cipher *c, const uint8_t *src, uint8_t *dst,
 	return 0;
 }
 
-/* The next sector or lanes of sectors; returns the bytes done. */
+static ssize_t crypt_xts_batch(struct cipher *c, bool encrypt, const uint8_t *src, uint8_t *dst,
+	size_t size, uint64_t sector)
+{
+	size_t step = c->params.sector_size, n = MIN(size / step, (size_t)XTS_BATCH);
+	uint8_t ivs[XTS_BATCH * CIPHER_IV_SIZE_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		int r = make_iv(
+			c, iv_sector(c, sector + i * (step / SECTOR)), ivs + i * AES_XTS_IV_SIZE);
+		if (r < 0)
+			return r;
+	}
+	crypt_xts(c, encrypt, ivs, src, dst, n);
+	return (ssize_t)(n * step);
+}
+
+/* The next sector or sectors; returns the bytes done. */
 static ssize_t crypt_step(struct cipher *c, bool encrypt, const uint8_t *src, uint8_t *dst,
 	size_t size, uint64_t sector)
 {
@@ -316,6 +354,8 @@ static ssize_t crypt_step(struct cipher *c, bool encrypt, const uint8_t *src, ui
 	uint8_t iv[CIPHER_IV_SIZE_MAX];
 	int r;
 
+	if (c->xts)
+		return crypt_xts_batch(c, encrypt, src, dst, size, sector);
 	if (encrypt && c->block_enc && size >= CBC_LANES * step) {
 		step *= CBC_LANES;
 		r = encrypt_cbc_lanes(c, src, dst, sector);

@@ -35,7 +35,7 @@ class Reproducible(stackcase.StackCase):
             self.assertEqual(other, images[0])
 
     def test_instruction_sets(self):
-        """Every path of SHA-256 that this CPU has, on one thread and on two."""
+        """Every path of SHA-256 and of AES that this CPU has, on one thread and on two."""
         with open("/proc/cpuinfo", encoding="utf-8") as f:
             flags = set(re.search(r"^flags\s*:(.*)$", f.read() + "\nflags:", re.M)[1].split())
         needs = {"avx512": {"avx512f", "avx512bw"}, "sha-ni": {"sha_ni", "sse4_1"},
@@ -45,7 +45,9 @@ class Reproducible(stackcase.StackCase):
             for threads in (1, 2):
                 images.append(self.build(len(images), "--seed", stackcase.SEED, "--threads",
                                          threads, env=dict(os.environ, DMSTACK_SHA256=path)))
-        self.assertGreaterEqual(len(images), 2)
+        images.append(self.build(len(images), "--seed", stackcase.SEED,
+                                 env=dict(os.environ, DMSTACK_AES="libcrypto")))
+        self.assertGreaterEqual(len(images), 3)
         for other in images[1:]:
             self.assertEqual(other, images[0])
 
