@@ -105,7 +105,7 @@ static void fsck_root_add(struct units *u, const struct mount *m)
 	buf_puts(buf, " initrd-root-device.target local-fs-pre.target\n"
 		      "Conflicts=shutdown.target\n"
 		      "Before=shutdown.target\n");
-	unit_put_sealed(buf, m->layer, false);
+	unit_put_sealed(buf, m->layer);
 	buf_puts(buf, "\n[Service]\n"
 		      "Type=oneshot\n"
 		      "RemainAfterExit=yes\n");
@@ -193,7 +193,7 @@ static void mount_unit_add(struct units *u, const struct mount *m)
 	if (common->netdev)
 		buf_puts(buf, "After=remote-fs-pre.target\n");
 	put_fsck(buf, m);
-	unit_put_sealed(buf, m->layer, false);
+	unit_put_sealed(buf, m->layer);
 	put_mount_section(buf, m);
 	unit_tree_end_file(u->tree);
 

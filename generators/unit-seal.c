@@ -2,11 +2,13 @@
 /*
  * What the sealed phase adds to units, so that no way of failing is left without an action:
  *
- *	failed                 FailureAction=, and the process itself, see dmstack(8)
+ *	failed                 the process itself, see dmstack(8), and OnFailure=
  *	a dependency failed    OnFailure=
- *	a device did not come  JobTimeoutAction=; with watchdogs off, it is a dependency that failed
+ *	a device did not come  JobTimeoutSec=, whereby it is a dependency that failed
  *	emergency.target       the shipped drop-ins of the units with a shell
  *
+ * OnFailure= starts a unit that wipes the keys before it acts. FailureAction= of these units would
+ * come before it and leave keys in memory, so only that unit and the gate have it.
  * Neither Assert...= nor Condition...=, which trigger none of these, nor Conflicts= with
  * emergency.target, which would be refused.
  */
@@ -16,22 +18,21 @@
 #define FAIL_UNIT "dmstack-fail.service"
 
 /*
- * exact: every version of systemd has the word. Else the nearest one stands behind processes that
- * act by themselves, and is left out where it would come before them.
+ * Where not every version of systemd has a word, the nearest one stands behind processes that act by
+ * themselves.
  */
 static const struct {
-	bool exact;
 	const char *known; /* what every supported version understands */
 	const char *newer; /* what later ones understand; NULL: the same */
 } actions[_FAIL_MAX] = {
-	[FAIL_PANIC] = { false, "reboot-immediate", NULL },
-	[FAIL_REBOOT] = { true, "reboot-force", NULL },
-	[FAIL_REBOOT_IMMEDIATE] = { true, "reboot-immediate", NULL },
-	[FAIL_POWEROFF] = { true, "poweroff-force", NULL },
-	[FAIL_POWEROFF_IMMEDIATE] = { true, "poweroff-immediate", NULL },
-	[FAIL_HALT] = { false, "poweroff-immediate", "halt-force" },
-	[FAIL_HALT_IMMEDIATE] = { false, "poweroff-immediate", "halt-immediate" },
-	[FAIL_EXIT] = { true, "exit-force", NULL },
+	[FAIL_PANIC] = { "reboot-immediate", NULL },
+	[FAIL_REBOOT] = { "reboot-force", NULL },
+	[FAIL_REBOOT_IMMEDIATE] = { "reboot-immediate", NULL },
+	[FAIL_POWEROFF] = { "poweroff-force", NULL },
+	[FAIL_POWEROFF_IMMEDIATE] = { "poweroff-immediate", NULL },
+	[FAIL_HALT] = { "poweroff-immediate", "halt-force" },
+	[FAIL_HALT_IMMEDIATE] = { "poweroff-immediate", "halt-immediate" },
+	[FAIL_EXIT] = { "exit-force", NULL },
 };
 
 void unit_put_action(struct buf *buf, const char *setting, unsigned fail)
@@ -44,18 +45,10 @@ void unit_put_action(struct buf *buf, const char *setting, unsigned fail)
 		buf_printf(buf, "%s=%s\n", setting, actions[i].newer);
 }
 
-bool unit_action_is_exact(unsigned fail)
+void unit_put_sealed(struct buf *buf, const struct layer *layer)
 {
-	return fail < _FAIL_MAX && actions[fail].exact;
-}
-
-void unit_put_sealed(struct buf *buf, const struct layer *layer, bool acts)
-{
-	if (layer->common.phase == PHASE_BOOTSTRAP)
-		return;
-	if (acts || unit_action_is_exact(layer->common.fail))
-		unit_put_action(buf, "FailureAction", layer->common.fail);
-	buf_puts(buf, "OnFailure=" FAIL_UNIT "\n");
+	if (layer->common.phase != PHASE_BOOTSTRAP)
+		buf_puts(buf, "OnFailure=" FAIL_UNIT "\n");
 }
 
 static void unit_add_actions(struct units *u, const char *folder, unsigned fail, bool success)

@@ -176,7 +176,7 @@ void unit_service_add(struct units *u, const struct layer *layer, bool top)
 	/* What the initrd attached is left for its counterpart at shutdown, as a whole stack. */
 	if (!common->initrd)
 		buf_puts(buf, "Conflicts=umount.target\nBefore=umount.target\n");
-	unit_put_sealed(buf, layer, true);
+	unit_put_sealed(buf, layer);
 
 	buf_reset(&u->scratch);
 	put_key_settings(u, &u->scratch, layer);

@@ -61,7 +61,7 @@ static void add_unseal(struct units *u, const struct layer *sealed)
 	buf = unit_tree_add_file(u->tree, UNIT_PLACE_NORMAL, UNSEAL_UNIT ".d", "50-dmstack.conf");
 	buf_puts(buf, GENERATED_HEAD);
 	if (sealed)
-		unit_put_sealed(buf, sealed, false);
+		unit_put_sealed(buf, sealed);
 	if (asks_pin(u))
 		buf_printf(buf, "\n[Service]\nTimeoutStartSec=%us\n", UNSEAL_PIN_TIMEOUT_SEC);
 	unit_tree_end_file(u->tree);
@@ -87,6 +87,6 @@ void unit_tpm_add(struct units *u)
 		unit_tree_add_file(u->tree, UNIT_PLACE_NORMAL, CAP_UNIT ".d", "50-dmstack.conf");
 
 	buf_puts(buf, GENERATED_HEAD);
-	unit_put_sealed(buf, sealed, false);
+	unit_put_sealed(buf, sealed);
 	unit_tree_end_file(u->tree);
 }

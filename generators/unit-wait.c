@@ -77,14 +77,11 @@ uint64_t wait_bound(uint64_t usec, const struct layer *sealed)
 	return sealed && usec == UINT64_MAX ? dflt : usec;
 }
 
-void put_timeout(struct buf *buf, uint64_t usec, const struct layer *sealed, bool last)
+void put_timeout(struct buf *buf, uint64_t usec, const struct layer *sealed)
 {
 	buf_puts(buf, "JobTimeoutSec=");
 	unit_value_usec(buf, wait_bound(usec, sealed));
 	buf_putc(buf, '\n');
-	/* A device unit cannot have an OnFailure=; the layer that waits for it has one. */
-	if (sealed && (last || unit_action_is_exact(sealed->common.fail)))
-		unit_put_action(buf, "JobTimeoutAction", sealed->common.fail);
 }
 
 static void wait_add_unit(struct units *u, const struct device_wait *wait)
@@ -95,7 +92,8 @@ static void wait_add_unit(struct units *u, const struct device_wait *wait)
 	put_path_unit(&u->scratch, "", wait->path, ".device.d");
 	buf = unit_tree_add_file(u->tree, UNIT_PLACE_NORMAL, scratch_str(u), "50-dmstack.conf");
 	buf_puts(buf, GENERATED_HEAD);
-	put_timeout(buf, wait->usec, wait->sealed, false);
+	/* A device unit cannot have an OnFailure=; the layer that waits for it has one. */
+	put_timeout(buf, wait->usec, wait->sealed);
 	unit_tree_end_file(u->tree);
 }
 

@@ -46,18 +46,9 @@ void waits_add_units(struct units *u);
 void waits_done(struct units *u);
 /* A wait without end is neither open nor closed, so the sealed phase has none. */
 uint64_t wait_bound(uint64_t usec, const struct layer *sealed);
-/*
- * JobTimeoutSec=, and the action of the sealed layer, if there is one. last: nothing comes after
- * it that acts by itself.
- */
-void put_timeout(struct buf *buf, uint64_t usec, const struct layer *sealed, bool last);
-/*
- * FailureAction=, and OnFailure= the unit that ends the machine, if the layer is sealed. acts: the
- * process of the unit does by itself what systemd may have no word for.
- */
-void unit_put_sealed(struct buf *buf, const struct layer *layer, bool acts);
-/* True if systemd has a word for just that action, in every version. */
-bool unit_action_is_exact(unsigned fail);
+void put_timeout(struct buf *buf, uint64_t usec, const struct layer *sealed);
+/* OnFailure= the unit that wipes the keys and ends the machine, if the layer is sealed. */
+void unit_put_sealed(struct buf *buf, const struct layer *layer);
 /*
  * What all sealed stacks share: the actions of the shipped units. failed: one of the stacks has no
  * units, and so the end comes at once.

@@ -181,7 +181,10 @@ static void top_add_device(struct units *u, const struct top *top)
 	buf_puts(buf, GENERATED_HEAD "Requires=");
 	put_service(buf, top->name);
 	buf_putc(buf, '\n');
-	put_timeout(buf, top_timeout(u, top), sealed, true);
+	put_timeout(buf, top_timeout(u, top), sealed);
+	/* Behind the layer nobody else has to wait. */
+	if (sealed)
+		unit_put_action(buf, "JobTimeoutAction", sealed->common.fail);
 	unit_tree_end_file(u->tree);
 }
 

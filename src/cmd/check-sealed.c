@@ -161,7 +161,24 @@ static int check_generator(struct check *c)
 			"initrd-switch-root.target and .service do not both require it");
 	else
 		say(c, HOLE_CLOSED, "the gate is not asked", "the switch of root requires it");
-	return check_program(c, FAIL_UNIT, "fail", "a unit fails for want of another");
+	return 0;
+}
+
+/* What ends the machine for all others; if it is killed, only systemd is left. */
+static int check_end(struct check *c)
+{
+	_cleanup_(unit_file_done) struct unit_file unit = {};
+	const char *action;
+	int r = check_program(c, FAIL_UNIT, "fail", "a unit fails for want of another");
+
+	if (r >= 0)
+		r = load_unit(c, FAIL_UNIT, &unit);
+	if (r < 0 || !unit.exists || unit.masked)
+		return r;
+	action = unit_action(c, &unit, "FailureAction");
+	say(c, action ? HOLE_CLOSED : HOLE_OPEN, "\"dmstack fail\" is killed", "%s",
+		action ?: "no action that this systemd knows");
+	return 0;
 }
 
 static int check_shells(struct check *c)
@@ -267,8 +284,8 @@ static int check_layer(struct check *c, const struct layer *layer)
 	if ((layer->common.fail == FAIL_HALT || layer->common.fail == FAIL_HALT_IMMEDIATE) &&
 		c->version > 0 && c->version < VERSION_WITH_HALT)
 		say(c, HOLE_OPEN, layer->name,
-			"systemd %u does not know a halt as an action: if attach is killed, the "
-			"machine powers off",
+			"systemd %u does not know a halt as an action: if \"dmstack fail\" is killed, "
+			"the machine powers off",
 			c->version);
 	return r;
 }
@@ -367,6 +384,8 @@ static int check_all(struct check *c)
 	bool has_unseal = false;
 	int r = check_generator(c);
 
+	if (r >= 0)
+		r = check_end(c);
 	if (r >= 0)
 		r = check_shells(c);
 	for (size_t i = 0; r >= 0 && i < stack->n_layers; i++) {

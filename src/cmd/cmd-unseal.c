@@ -180,7 +180,7 @@ static int unseal_run(const void *opts, const char *const *args, struct diag *di
 		notify_status("The seal is open.");
 	else if (diag->what)
 		notify_status(diag->what);
-	/* Somebody stops the unit, and its FailureAction= says what follows. */
+	/* Somebody stops the unit, and its OnFailure= says what follows. */
 	if (r == 0 || r == -EINTR || r == -ECANCELED || !enforce || !policy.sealed)
 		return r;
 	fail_closed(&policy, diag);

@@ -113,13 +113,13 @@ HOLES = (
     ("a layer is masked", lambda folder: mask(folder / "run/systemd/system/dmstack@root.service"),
      "dmstack@root.service is masked"),
     ("the generator left nothing", remove(f"{GENERATED}/dmstack.state"), "the generator"),
-    ("a layer has no action", edit(SERVICE, "OnFailure=dmstack-fail.service\n", ""),
+    ("a layer waits without an action", edit(SERVICE, "OnFailure=", "FailureAction=reboot-force\n#"),
      "root: it waits in vain"),
-    ("neither of the two", edit(SERVICE, "FailureAction=reboot-force\nOnFailure=", "#"),
-     "root: it fails or is killed"),
-    ("an action that fails open", lambda folder: [
-        edit(SERVICE, "FailureAction=reboot-force\nOnFailure=", "FailureAction=reboot\n#")(folder)],
+    ("a layer has no action", edit(SERVICE, "OnFailure=", "#"), "root: it fails or is killed"),
+    ("an action that fails open", edit(SERVICE, "OnFailure=", "FailureAction=reboot\n#"),
      "no action that this systemd knows"),
+    ("nothing is behind the end", remove(f"{GENERATED}/dmstack-fail.service.d/50-dmstack.conf"),
+     '"dmstack fail" is killed'),
     ("all units lose their action", lambda folder: put(
         folder / "etc/systemd/system/service.d/x.conf", "[Unit]\nOnFailure=\n"),
      "root: it waits in vain"),

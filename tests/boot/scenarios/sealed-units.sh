@@ -93,9 +93,8 @@ row_break_shell() {
 	early_service "/usr/bin/systemctl --no-block start dracut-emergency.service"
 }
 
-# Only systemd is left to act, and leaves no time for a message.
 row_killed() {
-	END=poweroff
+	END=poweroff SAYS='sealed: a unit failed, or a shell was asked for; poweroff follows'
 	mkdir -p "$work/initrd/etc/systemd/system/dmstack@root.service.d"
 	# shellcheck disable=SC2016
 	printf '[Service]\nExecStart=\nExecStart=:/bin/sh -c "kill -KILL $$$$"\n' \
