@@ -3,7 +3,7 @@
 TITLE="fail=reboot: a sealed root whose tree, disks, manifest or file system are not right"
 TIMEOUT=300
 ROWS=(tree superblock unreadable kernel-panics)
-ALL_ROWS=(swapped manifest filesystem kernel-restarts)
+ALL_ROWS=(swapped manifest filesystem kernel-restarts error-panics error-restarts error-is-read)
 
 prepare() {
 	rows_stack root --fail reboot --layer verity
@@ -64,4 +64,35 @@ row_kernel_panics() {
 row_kernel_restarts() {
 	END=reboot SAYS="Restarting system with command .*dm-verity"
 	on_corruption restart
+}
+
+# on_error WORD: the disk has an error where the first block of the file system is. Linux 6.1 does not
+# know what to do then, and dmstack says what comes nearest.
+on_error() {
+	local disk left=()
+	DISKS=()
+	rm -rf "$work/root"
+	rows_stack root --fail poweroff --layer "verity,on-error=$1" || return 1
+	for disk in "${DISKS[@]}"; do [ "${disk#*:}" = root ] || left+=("$disk"); done
+	vm_extra+=(-drive "if=none,id=bad,format=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename=$(row_disk root),file.inject-error.0.event=read_aio,file.inject-error.0.sector=0,file.inject-error.0.errno=5"
+		-device "virtio-blk-pci,drive=bad,serial=root")
+	DISKS=("${left[@]}")
+	[ "$suite" != bookworm ] || [ "$1" = eio ] ||
+		END=poweroff SAYS='on-error needs Linux 6.12 or later; without it, on-error=eio .* comes nearest'
+}
+
+row_error_panics() {
+	END=verity-panic SAYS='Kernel panic - not syncing: dm-verity device has I/O error'
+	on_error panic
+}
+
+row_error_restarts() {
+	END=reboot SAYS='dm-verity device has I/O error'
+	on_error restart
+}
+
+# Nothing but the reader learns of it; here that is the mount.
+row_error_is_read() {
+	END=poweroff SAYS='sealed: a unit failed, or a shell was asked for; poweroff follows'
+	on_error eio
 }
