@@ -87,7 +87,7 @@ mkosi_build() {
 	}
 }
 
-# disk_boot ARGUMENT...: boots $work/disk.raw, to its end.
+# disk_boot ARGUMENT...: boots $work/disk.raw, to its end, with a TPM if TPM is yes.
 disk_boot() {
 	# shellcheck disable=SC2054
 	local timeout=600 rc=0 arguments=(
@@ -100,8 +100,30 @@ disk_boot() {
 		-device virtio-blk-pci,drive=disk,bootindex=1
 	)
 	[ -f "$work/variables.fd" ] || cp $firmware/OVMF_VARS_4M.fd "$work/variables.fd"
+	if [ "$TPM" = yes ]; then
+		vm_tpm_start "$work/tpm"
+		# shellcheck disable=SC2054
+		arguments+=(
+			-chardev "socket,id=tpm-socket,path=$work/tpm/socket"
+			-tpmdev emulator,id=tpm,chardev=tpm-socket -device tpm-crb,tpmdev=tpm
+		)
+	fi
 	vm_run "$work" "$timeout" "${arguments[@]}" "$@" || rc=$?
+	[ "$TPM" = no ] || vm_tpm_stop "$work/tpm"
 	[ $rc -eq 0 ] || fail "qemu ended with $rc (124: after $timeout seconds): $(tail -n 2 "$work/qemu.log")"
+}
+
+# disk_change FROM TO: these bytes, which are on the disk once, become others of the same number.
+disk_change() {
+	python3 - "$work/disk.raw" "$1" "$2" <<-'EOF' || fail "the disk has \"$1\" not just once"
+		import mmap, sys
+		before, after = (word.encode() for word in sys.argv[2:])
+		with open(sys.argv[1], "r+b") as disk, mmap.mmap(disk.fileno(), 0) as data:
+		    place = data.find(before)
+		    if place < 0 or data.find(before, place + 1) >= 0 or len(before) != len(after):
+		        sys.exit(1)
+		    data[place:place + len(after)] = after
+	EOF
 }
 
 # console: what the machine said, without the firmware's and systemd's colours.
@@ -129,6 +151,11 @@ healthy() {
 	fi
 }
 
+# reported LINE: the guest remarked this.
+reported() {
+	tr -d '\r' <"$work/report.log" | grep -aqx "# $1" || fail "the guest did not report: $1"
+}
+
 # says PATTERN: the console has this line, an extended regular expression.
 says() {
 	console | grep -aqE "$1" || {
@@ -147,23 +174,27 @@ ended() {
 	fi
 }
 
-# keys_make: who signs manifests, in the checkout beside mkosi.conf, as README.md there has it.
+# keys_make: who signs manifests and approves measurements, and the key of the root, in the checkout
+# beside mkosi.conf, as README.md there has it.
 keys_make() {
 	local keys=$source_dir/mkosi/dmstack.keys
-	[ -f "$keys/manifest.pem" ] && return
-	mkdir -p "$keys" && chmod 700 "$keys" &&
-		openssl req -x509 -nodes -days 3650 -subj "/CN=dmstack" -newkey ec \
-			-pkeyopt ec_paramgen_curve:P-256 -keyout "$keys/manifest.key" -out "$keys/manifest.pem" 2>/dev/null
+	[ -f "$keys/root" ] || {
+		mkdir -p "$keys" && chmod 700 "$keys" &&
+			openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$keys/policy.key" &&
+			openssl req -x509 -nodes -days 3650 -subj "/CN=dmstack" -newkey ec \
+				-pkeyopt ec_paramgen_curve:P-256 -keyout "$keys/manifest.key" -out "$keys/manifest.pem" 2>/dev/null &&
+			head -c 64 /dev/urandom >"$keys/root" && chmod 600 "$keys"/*
+	} || return 1
 }
 
 profile_defaults() {
-	TITLE=
+	TITLE='' TPM=no
 }
 
 profile_run() {
 	local name=$1
 	profile_defaults
-	rm -f "$work/variables.fd"
+	rm -rf "$work"/{variables.fd,tpm,tpm.own}
 	# shellcheck disable=SC1090
 	. "$test_dir/profiles/$name.sh"
 	if declare -F prepare >/dev/null; then prepare || return 1; fi
