@@ -7,7 +7,11 @@ mkosi_packages=(
 	dosfstools mtools e2fsprogs zstd cpio kmod openssl util-linux binutils
 )
 mkosi_hash=$(printf '%s\n' "${mkosi_packages[@]}" | sha256sum)
+# mkosi itself runs without privileges: as the owner of the checkout, or if that is root, as some user.
+mkosi_user=$(stat -c %u "$source_dir")
+[ "$mkosi_user" -ne 0 ] || mkosi_user=1000
 mkosi_cache=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/dmstack/mkosi-${mkosi_hash:0:16}
+mkosi_state=$mkosi_cache/state-$mkosi_user
 
 # Lines that no healthy boot prints.
 mkosi_forbidden='I/O error|EXT4-fs error|erofs.*(error|corrupt)|verity.*(corrupt|error|fail)|crypt.*(error|fail)|BUG: |Oops|Call Trace|Kernel panic|[Oo]rdering cycle|dmstack.*([Ff]ailed|[Ee]rror)'
@@ -29,24 +33,23 @@ mkosi_ensure() {
 # mkosi_sources: the archives that the tree is of, for the images as well. mkosi would add the one of
 # debugging symbols, which not every mirror has.
 mkosi_sources() {
-	local lists=$mkosi_cache/state/sandbox/etc/apt/sources.list.d
+	local lists=$mkosi_state/sandbox/etc/apt/sources.list.d
 	mkdir -p "$lists"
 	sed -n 's/\[[^]]*\] *//; s/^deb \([^ ]*\) \([^ ]*\) \(.*\)/Types: deb\nURIs: \1\nSuites: \2\nComponents: \3\nSigned-By: \/usr\/share\/keyrings\/debian-archive-keyring.gpg\n/p' \
 		"$mkosi_cache/tree/etc/apt/sources.list" >"$lists/mkosi.sources"
 	[ -s "$lists/mkosi.sources" ]
 }
 
-# mkosi_enter COMMAND...: in the tree as the root of a mount namespace of its own, with the checkout
-# as /source and what mkosi keeps as /state.
+# mkosi_enter COMMAND...: as $mkosi_user in the tree, which is the root of a mount namespace of its
+# own, with the checkout as /source and what mkosi keeps as /state.
 mkosi_enter() {
-	mkdir -p "$mkosi_cache/state"
 	unshare --mount --pid --fork --kill-child bash -c '
 		set -e
 		cd "$1"
 		mount --make-rprivate /
 		mount --bind tree tree
 		mount --rbind "$2" tree/source
-		mount --bind state tree/state
+		mount --bind "$3" tree/state
 		mount -t proc proc tree/proc
 		mount -t sysfs -o ro sysfs tree/sys
 		mount -t tmpfs -o mode=755 run tree/run
@@ -56,9 +59,11 @@ mkosi_enter() {
 		pivot_root . old
 		cd /
 		umount -l /old
-		shift 2
-		exec env -i PATH=/usr/sbin:/usr/bin HOME=/root LC_ALL=C.UTF-8 "$@"' \
-		bash "$mkosi_cache" "$source_dir" "$@"
+		user=$4
+		shift 4
+		exec setpriv --reuid "$user" --regid "$user" --clear-groups --inh-caps=-all \
+			env -i PATH=/usr/sbin:/usr/bin USER=mkosi HOME=/state LC_ALL=C.UTF-8 "$@"' \
+		bash "$mkosi_cache" "$source_dir" "$mkosi_state" "$mkosi_user" "$@"
 }
 
 fail() {
@@ -68,9 +73,10 @@ fail() {
 
 # mkosi_build PROFILE: the disk image in $work/disk.raw.
 mkosi_build() {
-	local state=$mkosi_cache/state
+	local state=$mkosi_state
 	mkdir -p "$state"/{out,build,cache,packages,workspace}
 	mkosi_sources || fail "the tree of mkosi does not say which archives it is of" || return 1
+	chown "$mkosi_user:$mkosi_user" "$state" "$state"/*
 	(
 		flock 9
 		mkosi_enter nice mkosi --directory /source/mkosi --profile "$1,test" \
@@ -185,6 +191,7 @@ keys_make() {
 				-pkeyopt ec_paramgen_curve:P-256 -keyout "$keys/manifest.key" -out "$keys/manifest.pem" 2>/dev/null &&
 			head -c 64 /dev/urandom >"$keys/root" && chmod 600 "$keys"/*
 	} || return 1
+	chown -R "$mkosi_user" "$keys"
 }
 
 profile_defaults() {
