@@ -10,7 +10,10 @@
 /* What dmstack-unseal.service has as TimeoutStartSec=; with a PIN, time for a person, not for ever. */
 #define UNSEAL_TIMEOUT_SEC     180U
 #define UNSEAL_PIN_TIMEOUT_SEC 900U
-/* A disk that is re-keyed: the unit is watched by what it says, and this is only the last resort. */
+/*
+ * A disk that is re-keyed, or goes on being so: the unit is watched by what it says, and this is only
+ * the last resort.
+ */
 #define UNSEAL_REKEY_SEC 86400U
 
 static bool asks_pin(const struct units *u)
@@ -20,12 +23,9 @@ static bool asks_pin(const struct units *u)
 
 uint64_t unit_unseal_usec(const struct units *u)
 {
-	const struct seal *seal = u->in->stack->seal;
 	uint64_t sec = asks_pin(u) ? UNSEAL_PIN_TIMEOUT_SEC : UNSEAL_TIMEOUT_SEC;
 
-	if (seal && seal->rekey == SEAL_REKEY_FIRST_BOOT)
-		sec += UNSEAL_REKEY_SEC;
-	return sec * 1000000;
+	return (sec + UNSEAL_REKEY_SEC) * 1000000;
 }
 
 static const struct layer *find_layer(const struct units *u, bool sealed)

@@ -140,18 +140,15 @@ static int top_resolve(
  * In the bootstrap phase the services have their own limits and their failure ends the wait. The
  * sealed phase relies on no other unit: the sum of what the layers may take.
  */
-static uint64_t top_timeout(const struct units *u, const struct top *top)
+static uint64_t top_timeout(const struct top *top)
 {
 	uint64_t sum = 0;
-	bool tpm = false;
 
 	if (top->layer->common.phase == PHASE_BOOTSTRAP)
 		return UINT64_MAX;
 	for (size_t i = 0; i < top->n_layers; i++) {
 		const struct layer *layer = top->layers[i];
 		bool physical = false;
-
-		tpm |= layer_has_key(layer, KEYREF_TPM2);
 
 		for (size_t j = 0; j < layer->n_devices; j++)
 			physical |= !layer->devices[j].layer;
@@ -160,8 +157,42 @@ static uint64_t top_timeout(const struct units *u, const struct top *top)
 					     wait_bound(layer->common.timeout_usec, layer), &sum)))
 			return UINT64_MAX - 1;
 	}
-	/* Before the first of them, once. */
-	return tpm && add_overflows(sum, unit_unseal_usec(u), &sum) ? UINT64_MAX - 1 : sum;
+	return sum;
+}
+
+static bool top_has_tpm(const struct top *top)
+{
+	for (size_t i = 0; i < top->n_layers; i++)
+		if (layer_has_key(top->layers[i], KEYREF_TPM2))
+			return true;
+	return false;
+}
+
+/*
+ * How long the keys may take is not known: a re-keying that was interrupted goes on before they are
+ * given. Their unit has a limit of its own; a device cannot be delayed, but its time runs from then on.
+ */
+static void top_put_timeout(struct units *u, const struct top *top, struct buf *buf)
+{
+	const struct layer *sealed =
+		top->layer->common.phase != PHASE_BOOTSTRAP ? top->layer : NULL;
+	uint64_t layers = top_timeout(top), all = layers;
+
+	if (sealed && top_has_tpm(top)) {
+		if (add_overflows(all, unit_unseal_usec(u), &all))
+			all = UINT64_MAX - 1;
+		/* Behind the other one, which sets both. */
+		buf_puts(buf, "After=" UNSEAL_UNIT "\n");
+		put_timeout(buf, all, sealed);
+		buf_puts(buf, "JobRunningTimeoutSec=");
+		unit_value_usec(buf, layers);
+		buf_putc(buf, '\n');
+	} else {
+		put_timeout(buf, layers, sealed);
+	}
+	/* Behind the layer nobody else has to wait. */
+	if (sealed)
+		unit_put_action(buf, "JobTimeoutAction", sealed->common.fail);
 }
 
 /*
@@ -171,8 +202,6 @@ static uint64_t top_timeout(const struct units *u, const struct top *top)
  */
 static void top_add_device(struct units *u, const struct top *top)
 {
-	const struct layer *sealed =
-		top->layer->common.phase != PHASE_BOOTSTRAP ? top->layer : NULL;
 	struct buf *buf;
 
 	buf_reset(&u->scratch);
@@ -181,10 +210,7 @@ static void top_add_device(struct units *u, const struct top *top)
 	buf_puts(buf, GENERATED_HEAD "Requires=");
 	put_service(buf, top->name);
 	buf_putc(buf, '\n');
-	put_timeout(buf, top_timeout(u, top), sealed);
-	/* Behind the layer nobody else has to wait. */
-	if (sealed)
-		unit_put_action(buf, "JobTimeoutAction", sealed->common.fail);
+	top_put_timeout(u, top, buf);
 	unit_tree_end_file(u->tree);
 }
 

@@ -66,8 +66,8 @@ const struct field seal_fields[] = {
 	SEAL("rekey", FIELD_ENUM, rekey, .choices = rekey_words, .dflt = "no",
 		.help = "With *first-boot*, layers that have the key of their image still are re-keyed "
 			"when the sealed phase opens the seal, before anything is attached; see "
-			"*dmstack*(8). It can take minutes, for which the units wait up to a day, and needs "
-			"1 MiB on the seal's device."),
+			"*dmstack*(8). It can take minutes, for which the units wait up to a day, as they "
+			"do for one that goes on, and needs 1 MiB on the seal's device."),
 	SEAL("pin", FIELD_BOOL, pin,
 		.help = "A PIN is needed as well, from the credential *dmstack.pin* or from systemd's "
 			"password agents."),
