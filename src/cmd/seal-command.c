@@ -97,17 +97,20 @@ static int fetch(enum keyref_kind kind, const char *value, const char *name, str
 {
 	const struct keyref ref = { .kind = kind, .value = (char *)value };
 	const struct key_request request = { .ref = &ref, .name = name };
-	int r = key_fetch(&request, ret, diag);
 
-	if (r < 0)
-		return r;
+	return key_fetch(&request, ret, diag);
+}
 
-	/* An editor ends a file with a newline, and no PIN has one. */
-	size_t size = secret_size(*ret);
+/* An editor ends a file with a newline, and no PIN has one, but one in 256 keys. */
+static int fetch_pin(enum keyref_kind kind, const char *value, const char *question,
+	struct secret **ret, struct diag *diag)
+{
+	int r = fetch(kind, value, question, ret, diag);
+	size_t size = r < 0 ? 0 : secret_size(*ret);
 
-	if (kind != KEYREF_FILE && size > 1 && secret_peek(*ret)[size - 1] == '\n')
+	if (size > 1 && secret_peek(*ret)[size - 1] == '\n')
 		secret_truncate(*ret, size - 1);
-	return 0;
+	return r;
 }
 
 struct pin_source {
@@ -118,11 +121,11 @@ struct pin_source {
 static int pin_get(void *userdata, unsigned attempt, struct secret **ret, struct diag *diag)
 {
 	const struct pin_source *source = userdata;
-	int r = fetch(KEYREF_CREDENTIAL, source->credential, source->question, ret, NULL);
+	int r = fetch_pin(KEYREF_CREDENTIAL, source->credential, source->question, ret, NULL);
 
 	if (r != -ENOKEY)
 		return attempt == 0 ? r : -ENOKEY;
-	return fetch(KEYREF_ASK, NULL, source->question, ret, diag);
+	return fetch_pin(KEYREF_ASK, NULL, source->question, ret, diag);
 }
 
 static struct pin_source pin_present = { "dmstack.pin", "the TPM (PIN)" };

@@ -25,7 +25,9 @@ class Image:
         self.plain = self.folder / "plain"
         # As in a file system, not all of it is noise.
         self.plain.write_bytes(bytes(1024) + os.urandom(size - 1024) if content is None else content)
-        self.keys = {label: os.urandom(n) for label, n in (keys or {"root": key_size}).items()}
+        # One in 256 keys ends so, and nobody may take that off.
+        self.keys = {label: os.urandom(n - 1) + b"\n"
+                     for label, n in (keys or {"root": key_size}).items()}
         self.old = self.keys.get("root")
         self.layers = [*below, f"{layer},{options}"]
         self.create(self.keys, "out")
