@@ -155,6 +155,21 @@ static int resume(struct piece *piece, struct diag *diag)
 	return piece_write(piece, diag);
 }
 
+int rekey_mend(const struct rekey_type *type, const struct rekey_source *source,
+	struct seal_journal *journal, struct diag *diag)
+{
+	_cleanup_free_ uint8_t *data = malloc(REKEY_CAPACITY_MAX);
+	struct rekey_entry entry;
+	int r;
+
+	if (!data)
+		return -ENOMEM;
+	r = seal_journal_newest(journal, data, &entry);
+	if (r > 0 && entry.length > 0 && entry.position + entry.length == entry.size)
+		r = type->mend(source, data, entry.length);
+	return r < 0 ? diag_set(diag, r, "cannot go on with the last piece: %s", strerror(-r)) : 0;
+}
+
 static void report(const struct rekey_job *job, uint64_t done)
 {
 	if (job->progress)

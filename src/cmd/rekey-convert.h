@@ -29,6 +29,7 @@ struct rekey_state {
 	int data_fd;   /* of another one that is written as well, or -1; not owned */
 	uint64_t size; /* bytes that are made anew, whatever lies between them */
 	uint32_t unit; /* bytes that are not made in two pieces */
+	uint32_t last; /* bytes of the last piece, which is one; 0: it may be any */
 };
 
 /* What one unit tells of the key of before. */
@@ -47,6 +48,8 @@ struct rekey_type {
 	const struct keyref *(*key)(const struct layer *layer);
 	/* Why it cannot be replaced; NULL: it can. */
 	int (*check)(const struct layer *layer, struct diag *diag);
+	/* Bytes of a new key. NULL: as many as the present one has. */
+	size_t (*new_size)(const struct layer *layer, size_t before);
 	int (*open)(const struct rekey_source *source, struct rekey_state **ret, struct diag *diag);
 	void (*close)(struct rekey_state *state); /* takes NULL */
 	/* What that unit tells: enum rekey_sign, or a negative errno. NULL: open() has checked the key. */
@@ -59,10 +62,16 @@ struct rekey_type {
 		size_t size);
 	/* Writes what was made so, where it is not just one place. May be NULL. */
 	int (*write)(struct rekey_state *state, uint64_t position, uint8_t *data, size_t size);
+	/*
+	 * The last piece, when it goes on with that one: what the superblock is, and may be half
+	 * written. May be NULL; with it, units divide SEAL_JOURNAL_SLICE.
+	 */
+	int (*mend)(const struct rekey_source *source, const uint8_t *piece, size_t size);
 };
 
 extern const struct rekey_type rekey_type_crypt;
 extern const struct rekey_type rekey_type_aead;
+extern const struct rekey_type rekey_type_luks;
 extern const struct rekey_type rekey_type_integrity;
 extern const struct rekey_type rekey_type_journal_mac;
 extern const struct rekey_type rekey_type_journal_crypt;
@@ -82,6 +91,12 @@ enum rekey_sign rekey_sign_of(const uint8_t *raw, const uint8_t *plain, size_t s
 /* Reads here and there. -EKEYREJECTED: the key of before is not that of what lies there. */
 int rekey_prove(
 	const struct rekey_type *type, struct rekey_state *state, struct diag *diag) _must_check_;
+/*
+ * When it goes on, before the superblock of source->base is read: writes what a power cut may have
+ * left half written of it. Of the journal only the id counts yet.
+ */
+int rekey_mend(const struct rekey_type *type, const struct rekey_source *source,
+	struct seal_journal *journal, struct diag *diag) _must_check_;
 /*
  * From where the journal says to the end. -ECANCELED: a signal came; like after any other failure it
  * can go on. What is done is on the medium.

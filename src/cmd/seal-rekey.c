@@ -34,6 +34,7 @@
 static const struct rekey_type *const types[] = {
 	&rekey_type_crypt,
 	&rekey_type_aead,
+	&rekey_type_luks,
 	&rekey_type_integrity,
 	&rekey_type_journal_mac,
 	&rekey_type_journal_crypt,
@@ -43,6 +44,7 @@ static const struct rekey_type *const types[] = {
 struct rekey {
 	struct seal_command *command;
 	struct layer *layer, *base; /* whose devices are used: itself, or the one below */
+	const struct keyref *key;
 	const char *label;
 	const struct rekey_type *type;
 	struct run_layer devices;
@@ -145,7 +147,7 @@ static int devices_open(struct rekey *rekey, struct diag *diag)
 			r = blockdev_reopen_alone(
 				&rekey->devices.devices[rekey->base->devices[i].role], diag);
 	}
-	return r < 0 ? r : run_layer_probe(&rekey->devices, diag);
+	return r;
 }
 
 /* The layer's own table, if the devices are those of the one below. */
@@ -203,8 +205,11 @@ static int key_before(
 static int next_make(struct rekey *rekey, struct seal_slot *slot, struct diag *diag)
 {
 	size_t size = secret_size(rekey->before);
-	int r = seal_next_make(rekey->command->session->root, rekey->label, size, slot);
+	int r;
 
+	if (rekey->type->new_size)
+		size = rekey->type->new_size(rekey->layer, size);
+	r = seal_next_make(rekey->command->session->root, rekey->label, size, slot);
 	if (r == -ENOSPC || r == -EINVAL)
 		return diag_set(diag, r, "a new key of %zu bytes has no room in the slot", size);
 	return r;
@@ -244,7 +249,7 @@ static int fetch(void *userdata, const struct keyref *ref, struct secret **ret, 
 		rekey->command->session->root, current_slot(rekey), ref->value, 0, ret);
 }
 
-static int state_open(struct rekey *rekey, bool resumes, struct diag *diag)
+static struct rekey_source make_source(struct rekey *rekey, bool resumes)
 {
 	struct rekey_source source = {
 		.layer = rekey->layer,
@@ -261,31 +266,69 @@ static int state_open(struct rekey *rekey, bool resumes, struct diag *diag)
 		source.fds[i] = rekey->devices.devices[i].fd;
 		source.sectors[i] = source.fds[i] >= 0 ? rekey->devices.devices[i].sectors : 0;
 	}
-	return rekey->type->open(&source, &rekey->state, diag);
+	return source;
+}
+
+/* Before the superblock is read. */
+static int mend(struct rekey *rekey, const struct rekey_entry *identity, struct diag *diag)
+{
+	_cleanup_(seal_journal_done) struct seal_journal journal = {};
+	const struct rekey_source source = make_source(rekey, true);
+	const struct seal_session *session = rekey->command->session;
+	int r = seal_journal_init(
+		&session->store, session->root, identity, REKEY_ALIGNMENT, &journal, diag);
+
+	return r < 0 ? r : rekey_mend(rekey->type, &source, &journal, diag);
+}
+
+/* What it is about, and both keys, in the slot and by themselves. */
+static int prepare(struct rekey *rekey, struct seal_slot *slot, struct rekey_entry *identity,
+	bool resumes, struct diag *diag)
+{
+	const bool is_data_key = rekey->key == &rekey->layer->key;
+	struct rekey_source source;
+	int r = devices_open(rekey, diag);
+
+	if (r == 0)
+		r = key_before(rekey, slot, is_data_key, diag);
+	if (r == 0)
+		r = key_after(rekey, slot, resumes, identity, diag);
+	if (r == 0 && resumes && rekey->type->mend)
+		r = mend(rekey, identity, diag);
+	if (r == 0)
+		r = run_layer_probe(&rekey->devices, diag);
+	if (r < 0)
+		return r;
+	source = make_source(rekey, resumes);
+	r = rekey->type->open(&source, &rekey->state, diag);
+	return r < 0 ? r : identify(rekey, identity, diag);
+}
+
+static int check_last(const struct rekey *rekey, struct diag *diag)
+{
+	if (rekey->state->last > rekey->journal.entry.capacity)
+		return diag_set(diag, -ENOSPC,
+			"the seal's device is too small for its header, which takes %u bytes in the "
+			"journal; %u bytes are enough for most",
+			rekey->state->last, REKEY_DEVICE_SIZE_BEST);
+	return 0;
 }
 
 /* Everything that can fail before something is written; then the journal and the slot. */
-static int begin(struct rekey *rekey, bool is_data_key, struct diag *diag)
+static int begin(struct rekey *rekey, struct diag *diag)
 {
 	struct seal_session *session = rekey->command->session;
 	struct seal_slot slot = *current_slot(rekey);
 	struct rekey_entry identity = {};
 	struct seal_record next;
 	bool resumes = seal_record_find_next(&slot, &next) == 1;
-	int r;
+	int r = prepare(rekey, &slot, &identity, resumes, diag);
 
-	r = devices_open(rekey, diag);
-	if (r == 0)
-		r = key_before(rekey, &slot, is_data_key, diag);
-	if (r == 0)
-		r = key_after(rekey, &slot, resumes, &identity, diag);
-	if (r == 0)
-		r = state_open(rekey, resumes, diag);
-	if (r == 0)
-		r = identify(rekey, &identity, diag);
 	if (r == 0)
 		r = seal_journal_init(&session->store, session->root, &identity, rekey->state->unit,
 			&rekey->journal, diag);
+	if (r == 0)
+		r = check_last(rekey, diag);
 	if (r == 0 && !resumes && !rekey->command->rekey_unchecked)
 		r = rekey_prove(rekey->type, rekey->state, diag);
 	if (r < 0 || resumes)
@@ -350,6 +393,7 @@ int rekey_target_run(
 		.command = command,
 		.layer = layer,
 		.base = target->type->base ? target->type->base(layer) : layer,
+		.key = target->key,
 		.label = target->key->value,
 		.type = target->type,
 	};
@@ -362,7 +406,7 @@ int rekey_target_run(
 	if (r == 0)
 		r = workers_new(WORKERS_MAX, &rekey.workers);
 	if (r == 0)
-		r = begin(&rekey, target->key == &layer->key, diag);
+		r = begin(&rekey, diag);
 	/* The former key is no longer one that opens the layer. */
 	if (r == 0)
 		r = seal_publish(command, diag);

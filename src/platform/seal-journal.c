@@ -158,7 +158,7 @@ static int piece_read(struct seal_journal *journal, const struct rekey_entry *en
 }
 
 /* The newest first: an older one that is whole says nothing of a newer one that is not. */
-static int newest_find(struct seal_journal *journal, uint8_t *buffer, struct rekey_entry *ret)
+int seal_journal_newest(struct seal_journal *journal, uint8_t *buffer, struct rekey_entry *ret)
 {
 	struct rekey_entry entries[REKEY_ENTRIES];
 	int found[REKEY_ENTRIES], r;
@@ -187,7 +187,7 @@ int seal_journal_resume(struct seal_journal *journal, uint8_t *buffer, struct di
 {
 	const struct rekey_entry *ours = &journal->entry;
 	struct rekey_entry entry;
-	int r = newest_find(journal, buffer, &entry);
+	int r = seal_journal_newest(journal, buffer, &entry);
 
 	if (r < 0)
 		return failed(r, "read", diag);

@@ -41,6 +41,12 @@ void seal_journal_done(struct seal_journal *journal);
 /* Writes the first entry. */
 int seal_journal_begin(struct seal_journal *journal, struct diag *diag) _must_check_;
 /*
+ * The newest whole entry of this re-keying, whatever it is of, and its piece. Returns 1, or 0 if there
+ * is none.
+ */
+int seal_journal_newest(
+	struct seal_journal *journal, uint8_t *buffer, struct rekey_entry *ret) _must_check_;
+/*
  * Finds the newest whole entry, and reads its piece into the buffer of at least REKEY_CAPACITY_MAX
  * bytes. -EUCLEAN: there is none of this re-keying.
  */

@@ -2,13 +2,18 @@
 """dmstack rekey of layers of other kinds than plain ones and tags.
 usage: test-rekey-forms.py PROGRAM BUILDER [WORD...]"""
 
+import json
 import pathlib
+import shutil
+import subprocess
 import sys
 
 import machine as m
-from image import MIB
-from rekeying import (COVER, JOURNAL, aead_machine, interrupt, new_key, own_keys, records,
-                      tags_machine, wrong_key)
+from image import Image, MIB
+from rekeying import (BUILDER, COVER, JOURNAL, aead_machine, interrupt, machine, new_key, own_keys,
+                      records, tags_machine, wrong_key)
+
+CRYPTSETUP = shutil.which("cryptsetup") or "/usr/sbin/cryptsetup"
 
 tests = []
 
@@ -128,6 +133,85 @@ def wrong_journals(folder):
     image.data.write_bytes(data)
     result = box.run("rekey", expect=1)
     assert "not written back" in result.stderr and image.data.read_bytes() == data
+
+
+def cryptsetup(*args):
+    return subprocess.run([CRYPTSETUP, *args], input=b"", capture_output=True, check=False)
+
+
+def opens(box, header, key, *args):
+    """Whether cryptsetup takes the key."""
+    path = box.folder / "some.key"
+    path.write_bytes(key)
+    return cryptsetup("open", "--test-passphrase", f"--key-file={path}", *args,
+                      header).returncode == 0
+
+
+@test
+def luks(folder):
+    """LUKS2: the data gets a new volume key, the header another digest and keyslot; also detached"""
+    quick = "pbkdf=pbkdf2,pbkdf-force-iterations=1000"
+    for number, (options, key_size) in enumerate([
+            (f"sector-size=4096,{quick}", 64), (f"sector-size=512,key-slot=3,{quick}", 9),
+            (f"header=new,sector-size=4096,{quick}", 32),
+            ("volume-key,sector-size=4096", 64)]):
+        place = pathlib.Path(folder) / str(number)
+        place.mkdir()
+        image = Image(BUILDER, place, options, 3 * MIB, key_size, "luks,key=tpm2:root")
+        header = image.folder / "out" / ("root.header.img" if "header" in options else
+                                         "root.data.img")
+        words = options.replace("header=new", f"header={header}").replace("," + quick, "")
+        box = machine(place, image, f"root luks {{data}} tpm2:root {words}\n", sealed=False)
+        before = json.loads(cryptsetup("luksDump", "--dump-json-metadata", header).stdout)
+        box.run("rekey")
+        key = m.key_read("root")[1:]
+        assert len(key) == max(key_size, 32) and key != image.old
+        assert image.is_whole(key)
+        after = json.loads(cryptsetup("luksDump", "--dump-json-metadata", header).stdout)
+        assert before["segments"] == after["segments"] and before["config"] == after["config"]
+        assert before["digests"]["0"]["digest"] != after["digests"]["0"]["digest"]
+        if "volume-key" not in options:
+            assert opens(box, header, key) and not opens(box, header, image.old)
+            assert list(before["keyslots"]) == list(after["keyslots"])
+        # Again, with the key that is its own.
+        box.run("rekey", "root")
+        assert m.key_read("root")[1:] != key and image.is_whole(m.key_read("root")[1:])
+        assert records(box) == [(4, "root")]
+        m.clean_up()
+
+
+@test
+def refused_luks(folder):
+    """LUKS2 with a wrong key, other keyslots or tokens, or tags below: told before, nothing changed"""
+    image = Image(BUILDER, folder, "sector-size=4096,pbkdf=pbkdf2,pbkdf-force-iterations=1000",
+                  2 * MIB, layer="luks,key=tpm2:root")
+    layers = "root luks {data} tpm2:root sector-size=4096\n"
+    box = machine(folder, image, layers, sealed=False)
+
+    def refused(word):
+        data, slots = image.data.read_bytes(), box.seal.read_bytes()
+        result = box.run("rekey", expect=1)
+        assert word in result.stderr, result.stderr
+        assert image.data.read_bytes() == data and box.seal.read_bytes() == slots
+
+    (box.folder / "old").write_bytes(image.old)
+    (box.folder / "other").write_bytes(b"another passphrase")
+    good = image.data.read_bytes()
+    added = cryptsetup("luksAddKey", "-q", "--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000",
+                       f"--key-file={box.folder}/old", image.data, box.folder / "other")
+    assert added.returncode == 0, added
+    refused("2 keyslots")
+    image.data.write_bytes(good)
+    added = subprocess.run([CRYPTSETUP, "token", "import", image.data], check=False,
+                           input=b'{"type":"some-token","keyslots":["0"]}', capture_output=True)
+    assert added.returncode == 0, added
+    refused("1 tokens")
+    image.data.write_bytes(good)
+    box.layers = "tags integrity {data} - integrity-algorithm=none,tag-size=32,offset=32768\n"
+    box.layers += f"root luks tags tpm2:root header={image.data},integrity=hmac-sha256\n"
+    refused("LUKS2 with integrity=")
+    box.layers = layers
+    wrong_key(box, "root", image.old, "opens none")
 
 
 m.run_tests(tests, sys.argv[3:])

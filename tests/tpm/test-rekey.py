@@ -399,7 +399,7 @@ def refusals(folder):
     box.layers = layers.replace("sector-size=4096", "cipher=serpent-xts-plain64")
     refused("serpent")
     box.layers = "root luks {data} tpm2:root\n"
-    refused("type luks")
+    refused("LUKS2 header")
     box.layers = layers
     with open(image.data, "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

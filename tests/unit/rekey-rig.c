@@ -17,15 +17,20 @@
 #include "integrity-journal.h"
 #include "layer-crypt.h"
 #include "layer-integrity.h"
+#include "layer-luks.h"
+#include "luks2-keyslot.h"
 #include "rekey-rig.h"
 
-#define KEY_SIZE     64
-#define MAC_KEY_SIZE 32
-#define LAYER_SIZE   (2U << 20)
-#define BLOCK	     4096U
-#define TAG_SIZE     32U
+#define KEY_SIZE      64
+#define MAC_KEY_SIZE  32
+#define LAYER_SIZE    (2U << 20)
+#define BLOCK	      4096U
+#define TAG_SIZE      32U
+#define LUKS_KEY_SIZE 32
+#define LUKS_OFFSET   (1U << 18)
+#define LUKS_SIZE     (1U << 19)
 /* With superblock, journal and tags. */
-#define STORE_SIZE (LAYER_SIZE + (1U << 18))
+#define STORE_SIZE (LAYER_SIZE / 2 + (1U << 18))
 
 static int make_file(size_t size)
 {
@@ -135,17 +140,124 @@ static void make_aead(struct rekey_rig *rig)
 	rig->layer->devices[0].layer = rig->base;
 }
 
-static void adopt(struct rekey_rig *rig, const uint8_t *data)
+static const struct luks2 luks_header = {
+	.header_size = LUKS2_HEADER_SIZE_MIN,
+	.seqid = 1,
+	.uuid = "01234567-89ab-4def-8123-456789abcdef",
+	.keyslots_size = 131072,
+	.keyslots = { {
+		.priority = 1,
+		.key_size = LUKS_KEY_SIZE,
+		.stripes = LUKS2_STRIPES,
+		.af_hash = "sha256",
+		.area_offset = 2ULL * LUKS2_HEADER_SIZE_MIN,
+		.area_size = 131072,
+		.area_cipher = "aes-xts-plain64",
+		.area_key_size = 64,
+		.kdf = { LUKS2_PBKDF2, "sha256", .iterations = 1000, .salt_size = 32 },
+	} },
+	.n_keyslots = 1,
+	.digests = { {
+		.hash = "sha256",
+		.iterations = 1000,
+		.salt_size = 32,
+		.digest_size = 32,
+		.keyslots = 1,
+		.has_segment = true,
+	} },
+	.n_digests = 1,
+	.segment = { .offset = LUKS_OFFSET, .cipher = "aes-xts-plain64", .sector_size = BLOCK },
+};
+
+static void crypt_luks(
+	const struct secret *volume_key, const uint8_t *from, uint8_t *ret, bool decrypt)
 {
-	if (rig->base != rig->layer)
-		assert_int_equal(integrity_adopt(rig->base, data, INTEGRITY_SB_SIZE, NULL), 0);
+	_cleanup_(cipher_freep) struct cipher *cipher = NULL;
+	struct cipher_params params = { .sector_size = BLOCK };
+
+	assert_int_equal(cipher_spec_parse("aes-xts-plain64", &params.spec, NULL), 0);
+	assert_int_equal(cipher_new(&params, volume_key, &cipher, NULL), 0);
+	assert_int_equal(
+		(decrypt ? cipher_decrypt : cipher_encrypt)(cipher, from, ret, LUKS_SIZE, 0), 0);
+}
+
+static void fill_luks(const struct secret *key, const uint8_t *plain, uint8_t *ret)
+{
+	_cleanup_(secret_freep) struct secret *volume_key = make_key(LUKS_KEY_SIZE, 4);
+	_cleanup_free_ uint8_t *stripes = calloc(LUKS2_STRIPES, LUKS_KEY_SIZE);
+	struct luks2 header = luks_header;
+	const struct luks2_image image = { .header = &header, .salts = { { 1 }, { 2 } } };
+
+	assert_non_null(stripes);
+	assert_int_equal(luks2_make_digest(&header.digests[0], volume_key, NULL), 0);
+	assert_int_equal(luks2_encode(&image, ret), 0);
+	assert_int_equal(luks2_seal_keyslot(&header.keyslots[0], key, volume_key, stripes,
+				 ret + header.keyslots[0].area_offset, NULL),
+		0);
+	crypt_luks(volume_key, plain, ret + LUKS_OFFSET, false);
+}
+
+static int read_rig(void *userdata, void *ret, size_t size, uint64_t offset, struct diag *diag)
+{
+	const struct rekey_rig *rig = userdata;
+
+	return fd_pread_full(rig->fd, ret, size, offset);
+}
+
+/* Both copies of the header are good, the new key opens it, the old one does not. */
+static void expect_luks(struct rekey_rig *rig)
+{
+	const struct luks2_reader reader = { .read = read_rig, .userdata = rig };
+	_cleanup_free_ uint8_t *data = malloc(rig->device_size);
+	_cleanup_(secret_freep) struct secret *volume_key = NULL;
+	struct luks2 header;
+
+	assert_non_null(data);
+	assert_int_equal(fd_pread_full(rig->fd, data, rig->device_size, 0), 0);
+	assert_int_equal(luks2_decode(data, LUKS_OFFSET, &header, NULL, NULL), 0);
+	assert_true(header.seqid == 2 && !header.is_second);
+	assert_int_equal(
+		luks2_unlock(&header, &reader, rig->before, -1, &volume_key, NULL), -EKEYREJECTED);
+	memset(data, 0, LUKS2_BINARY_SIZE);
+	assert_int_equal(luks2_decode(data, LUKS_OFFSET, &header, NULL, NULL), 0);
+	assert_true(header.seqid == 2 && header.is_second);
+	assert_int_equal(luks2_unlock(&header, &reader, rig->after, -1, &volume_key, NULL), 0);
+	crypt_luks(volume_key, data + LUKS_OFFSET, data, true);
+	assert_memory_equal(data, rig->expected, LUKS_SIZE);
+}
+
+static void make_luks(struct rekey_rig *rig)
+{
+	rig->device_size = LUKS_OFFSET + LUKS_SIZE + 512;
+	rig->identity.size = LUKS_SIZE + 2 * LUKS2_HEADER_SIZE_MIN + 131072;
+	assert_int_equal(layer_new("data", &layer_type_luks, &rig->layer, NULL), 0);
+	rig->base = rig->layer;
+}
+
+/* Reads the superblock, if there is one. */
+static void probe(struct rekey_rig *rig)
+{
+	const struct layer_type *type = rig->base->type;
+	_cleanup_free_ uint8_t *data = malloc(rig->device_size);
+	struct superblock_place place;
+	int r = type->superblock ? 1 : 0;
+
+	assert_non_null(data);
+	while (r > 0) {
+		assert_int_equal(type->superblock(rig->base, &place), 0);
+		assert_int_equal(fd_pread_full(rig->fd, data, place.size, place.offset), 0);
+		r = type->adopt(rig->base, data, place.size, NULL);
+	}
+	assert_int_equal(r, 0);
 }
 
 void rekey_rig_make(struct rekey_rig *rig, const struct rekey_type *type)
 {
-	bool is_aead = type == &rekey_type_aead;
+	bool is_aead = type == &rekey_type_aead, is_luks = type == &rekey_type_luks;
 	void (*fill)(const struct secret *key, const uint8_t *plain, uint8_t *ret) =
-		is_aead ? seal : encrypt;
+		is_aead	  ? seal
+		: is_luks ? fill_luks
+			  : encrypt;
 	_cleanup_free_ uint8_t *plain = malloc(LAYER_SIZE), *old = NULL;
 
 	*rig = (struct rekey_rig){
@@ -157,17 +269,19 @@ void rekey_rig_make(struct rekey_rig *rig, const struct rekey_type *type)
 		.identity = { .id = { 9 }, .layer = { 8 } },
 		.stop_at = UINT64_MAX,
 	};
-	(is_aead ? make_aead : make_crypt)(rig);
+	(is_aead ? make_aead : is_luks ? make_luks : make_crypt)(rig);
 	rig->fd = make_file(rig->device_size);
 	old = calloc(1, rig->device_size);
-	rig->expected = calloc(1, rig->device_size);
+	rig->expected = calloc(1, MAX(rig->device_size, (size_t)LAYER_SIZE));
 	assert_true(plain && old && rig->expected);
 	assert_int_equal(workers_new(3, &rig->workers), 0);
 	for (size_t i = 0; i < LAYER_SIZE; i++)
 		plain[i] = i < BLOCK ? 0 : (uint8_t)(i * i >> 7);
 	fill(rig->before, plain, old);
-	fill(rig->after, plain, rig->expected);
-	adopt(rig, old);
+	if (is_luks)
+		memcpy(rig->expected, plain, LAYER_SIZE);
+	else
+		fill(rig->after, plain, rig->expected);
 	assert_int_equal(fd_pwrite_full(rig->fd, old, rig->device_size, 0), 0);
 }
 
@@ -216,6 +330,13 @@ int rekey_rig_convert(struct rekey_rig *rig, bool begin)
 	};
 	int r;
 
+	assert_int_equal(
+		seal_journal_init(&rig->store, rig->root, &rig->identity, BLOCK, &journal, NULL),
+		0);
+	if (!begin && rig->type->mend)
+		assert_int_equal(rekey_mend(rig->type, &source, &journal, NULL), 0);
+	seal_journal_done(&journal);
+	probe(rig);
 	assert_int_equal(rig->type->open(&source, &job.state, NULL), 0);
 	if (begin)
 		assert_int_equal(rekey_prove(rig->type, job.state, NULL), 0);
@@ -235,6 +356,10 @@ void rekey_rig_expect_end(struct rekey_rig *rig)
 	_cleanup_free_ uint8_t *data = malloc(rig->device_size);
 
 	assert_non_null(data);
+	if (rig->type == &rekey_type_luks) {
+		expect_luks(rig);
+		return;
+	}
 	assert_int_equal(fd_pread_full(rig->fd, data, rig->device_size, 0), 0);
 	assert_memory_equal(data, rig->expected, rig->device_size);
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A layer of five pieces on a device and a seal, both in memory, to be re-keyed: plain ciphertext, or
- * sectors with tags in the dm-integrity below.
+ * A layer of some pieces on a device and a seal, both in memory, to be re-keyed: plain ciphertext,
+ * sectors with tags in the dm-integrity below, or a small LUKS2 volume.
  */
 
 #include "rekey-convert.h"
@@ -20,7 +20,7 @@ struct rekey_rig {
 	struct workers *workers;
 	struct rekey_entry identity;
 	size_t device_size;
-	uint8_t *expected; /* what lies on the device at the end; owned */
+	uint8_t *expected; /* what lies on the device at the end; of LUKS2 the plaintext; owned */
 	uint64_t stop_at;  /* bytes; then a signal comes */
 };
 
