@@ -8,6 +8,7 @@
 #	SAYS      a pattern that one of the lines of the machine has to fit
 #	CMDLINE   more words of the kernel command line
 #	KEEP      yes: disks and TPM are for the rows behind as this one leaves them
+#	MEMORY    used or free: whether the keys of memory_file are in memory when the machine has ended
 # A machine with TPM=yes has the same one in each row, as the last row with KEEP left it.
 # Only --all-rows does them all: those in ALL_ROWS as well, which are variations.
 
@@ -145,10 +146,11 @@ row_boot() {
 		cp -a "$work/tpm.rows" "$work/tpm" || return 1
 	fi
 	CMDLINE=$rows_cmdline TPM=$rows_tpm
-	END=panic SAYS="" KEEP=no vm_cut="" vm_extra=("${rows_extra[@]}")
+	END=panic SAYS="" KEEP=no MEMORY="" vm_cut="" vm_extra=("${rows_extra[@]}")
 	"row_${row//-/_}" || fail "$row could not be prepared" || return 1
 	images_cpio "$work/initrd" "$work/scenario.cpio"
 	cat "$boot_cache/base.cpio" "$boot_work/dmstack.cpio" "$work/scenario.cpio" >"$work/initrd.cpio"
+	[ -z "${memory_keys-}" ] || memory_reset
 	local vm_end=${rows_end_lines[halt]}
 	vm_tpm=$TPM vm_boot "$work" "$work/initrd.cpio" "$(scenario_cmdline)" "$TIMEOUT" "${DISKS[@]}" || rc=$?
 	{
@@ -160,6 +162,10 @@ row_boot() {
 		return
 	fi
 	row_judge "$row" || return 1
+	if [ -n "$MEMORY" ]; then
+		memory_find "$row"
+		"memory_is_$MEMORY" "$row" || return 1
+	fi
 	[ $rc -eq 0 ] || fail "$row: qemu ended with $rc: $(tail -n 2 "$work/qemu.log")" || return 1
 	[ "$KEEP" = no ] || row_keep
 }

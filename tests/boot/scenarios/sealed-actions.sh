@@ -2,8 +2,8 @@
 # shellcheck shell=bash disable=SC2034,SC2054,SC2153,SC2154
 TITLE="fail=halt halts, and in the bootstrap phase the same faults are failed units and a shell"
 TIMEOUT=300
-ROWS=(halt-superblock halt-mount bootstrap-missing)
-ALL_ROWS=(halt-missing bootstrap-superblock)
+ROWS=(halt-superblock bootstrap-missing)
+ALL_ROWS=(halt-mount halt-missing bootstrap-superblock)
 
 prepare() {
 	rows_stack root --fail halt --layer verity

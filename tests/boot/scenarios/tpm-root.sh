@@ -11,6 +11,7 @@ prepare() {
 	seal_signers && mapfile -t arguments < <(seal_arguments ",recovery=yes") || return 1
 	stack_create "$boot_work/root.squashfs" root --mount / --phase sealed --generation 1 \
 		--fail poweroff "${arguments[@]}" || return 1
+	memory_prepare "${seal_keys[@]%%:*}"
 	seal_disk
 	truncate -s 16M "$work/dump.img"
 	DISKS+=("$work/dump.img:dump")
@@ -24,6 +25,7 @@ prepare() {
 }
 
 before_boot() {
+	memory_reset
 	if [ "$1" = 1 ]; then seal_give_keys; else seal_take_keys; fi
 }
 
@@ -58,20 +60,29 @@ guest() {
 	check "a second unseal in this boot says CAPPED" sh -c "dmstack unseal; [ \$? -eq 18 ]"
 	refuse "and leaves no key" grep 'dmstack:' /proc/keys
 	show dmstack tpm-status
+	# The keys of the first boot came in its initrd, and that stays in memory.
+	[ "$BOOT" = 1 ] || memory_look
 	dump
 }
 
-# The last boot's dump; and a search for what is there, so that one that finds nothing means something.
-after() {
+# What a process could see in this boot; and a search for what is there, so that one that finds nothing
+# means something. Of the machine's memory when it is off, too.
+after_boot() {
 	local key
 	for key in "${seal_keys[@]}"; do
-		host "nothing that can be read has the key ${key%%:*}" \
+		host "boot $1: nothing that can be read has the key ${key%%:*}" \
 			python3 "$boot_dir/lib/find-key.py" "$work/keys/${key%%:*}" "$work/dump.img" \
-			"$work/console.log" "$work/seal.img" || return 1
+			"$work/console.log" "$work/journal.log" "$work/seal.img" || return 1
 	done
-	echo -n "Keys of Device-Mapper Layers" >"$work/control"
-	if python3 "$boot_dir/lib/find-key.py" "$work/control" "$work/dump.img" >/dev/null; then
+	echo -n "Keys of Device-Mapper Layers" >"$work/words"
+	if python3 "$boot_dir/lib/find-key.py" "$work/words" "$work/dump.img" >/dev/null; then
 		fail "the search does not find what is there"
 		return 1
+	fi
+	if [ "$1" = 1 ]; then
+		python3 "$boot_dir/lib/root-secret.py" "$work/seal.img" "$work/console.log" \
+			"$work/keys/root-secret" && echo root-secret >>"$work/secrets"
+	else
+		memory_is_clean "boot $1"
 	fi
 }
