@@ -4,7 +4,7 @@ TITLE="fail=panic: an enrolled machine with another TPM, old slots, other measur
 TIMEOUT=300
 TPM=yes
 ROWS=(enrol other-tpm latch-deleted measured)
-ALL_ROWS=(again no-tpm cleared counter-deleted counter-again old-slot firmware slots-zeroed
+ALL_ROWS=(again no-tpm cleared counter-deleted counter-again latch-made old-slot firmware slots-zeroed
 	begin-anew other-signer edited edited-unsigned bootstrap-word bootstrap-image unapproved
 	late masked)
 
@@ -58,6 +58,11 @@ row_counter_again() {
 row_latch_deleted() {
 	SAYS='sealed: RESET-REQUIRED: .*; panic follows'
 	seal_tpm undefine $latch_index
+}
+
+row_latch_made() {
+	SAYS='sealed: NV-LOST: the latch and the slot are of two enrolments: .*; panic follows'
+	seal_tpm latch $latch_index
 }
 
 # wipe_slots SLOT...

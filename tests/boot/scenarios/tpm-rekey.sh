@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC2034,SC2054,SC2153,SC2154
-TITLE="at its first boot a machine enrols and re-keys its root, also over a power cut"
+TITLE="at its first boot a machine enrols and re-keys its root, also over two power cuts"
 TIMEOUT=300
 TPM=yes
-ROWS=(cut resume again)
+ROWS=(cut-enrolment cut resume again)
 
 # All three keys of the image are replaced, of tags, journal and data; for the last one unseal has to
 # attach the layer below.
@@ -27,6 +27,14 @@ keys_open_disk() {
 		arguments+=(--key "tpm2:${key%%:*}=$work/keys/${key%%:*}")
 	done
 	builder verify "$work/root/root.json" --no-digest "${arguments[@]}" >"$work/verify.log" 2>&1
+}
+
+# Power for machine and TPM goes while it enrols; --long does many more of these.
+row_cut_enrolment() {
+	local writes=$((RANDOM % 8 + 1)) pause=$((RANDOM % 60))
+	END=cut vm_cut="$(row_disk seal) $writes $pause"
+	seal_give_keys
+	echo "# the power goes $pause ms behind write $writes"
 }
 
 row_cut() {
