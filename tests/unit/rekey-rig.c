@@ -251,14 +251,47 @@ static void probe(struct rekey_rig *rig)
 	assert_int_equal(r, 0);
 }
 
+/* Made once for each type: the same rig is wanted for every single cut. */
+struct image {
+	const struct rekey_type *type;
+	uint8_t *old, *expected; /* kept until the end */
+};
+
+static const struct image *image_get(const struct rekey_rig *rig)
+{
+	static struct image images[4];
+	void (*fill)(const struct secret *key, const uint8_t *plain, uint8_t *ret) = encrypt;
+	uint8_t *plain;
+	size_t i = 0;
+
+	while (images[i].type && images[i].type != rig->type)
+		i++;
+	if (images[i].type)
+		return &images[i];
+	plain = malloc(LAYER_SIZE);
+	images[i].old = calloc(1, rig->device_size);
+	images[i].expected = calloc(1, rig->device_size);
+	assert_true(plain && images[i].old && images[i].expected);
+	for (size_t at = 0; at < LAYER_SIZE; at++)
+		plain[at] = at < BLOCK ? 0 : (uint8_t)(at * at >> 7);
+	if (rig->type == &rekey_type_aead)
+		fill = seal;
+	else if (rig->type == &rekey_type_luks)
+		fill = fill_luks;
+	fill(rig->before, plain, images[i].old);
+	if (rig->type == &rekey_type_luks)
+		memcpy(images[i].expected, plain, LUKS_SIZE);
+	else
+		fill(rig->after, plain, images[i].expected);
+	free(plain);
+	images[i].type = rig->type;
+	return &images[i];
+}
+
 void rekey_rig_make(struct rekey_rig *rig, const struct rekey_type *type)
 {
 	bool is_aead = type == &rekey_type_aead, is_luks = type == &rekey_type_luks;
-	void (*fill)(const struct secret *key, const uint8_t *plain, uint8_t *ret) =
-		is_aead	  ? seal
-		: is_luks ? fill_luks
-			  : encrypt;
-	_cleanup_free_ uint8_t *plain = malloc(LAYER_SIZE), *old = NULL;
+	const struct image *image;
 
 	*rig = (struct rekey_rig){
 		.type = type,
@@ -271,18 +304,10 @@ void rekey_rig_make(struct rekey_rig *rig, const struct rekey_type *type)
 	};
 	(is_aead ? make_aead : is_luks ? make_luks : make_crypt)(rig);
 	rig->fd = make_file(rig->device_size);
-	old = calloc(1, rig->device_size);
-	rig->expected = calloc(1, MAX(rig->device_size, (size_t)LAYER_SIZE));
-	assert_true(plain && old && rig->expected);
 	assert_int_equal(workers_new(3, &rig->workers), 0);
-	for (size_t i = 0; i < LAYER_SIZE; i++)
-		plain[i] = i < BLOCK ? 0 : (uint8_t)(i * i >> 7);
-	fill(rig->before, plain, old);
-	if (is_luks)
-		memcpy(rig->expected, plain, LAYER_SIZE);
-	else
-		fill(rig->after, plain, rig->expected);
-	assert_int_equal(fd_pwrite_full(rig->fd, old, rig->device_size, 0), 0);
+	image = image_get(rig);
+	rig->expected = image->expected;
+	assert_int_equal(fd_pwrite_full(rig->fd, image->old, rig->device_size, 0), 0);
 }
 
 void rekey_rig_done(struct rekey_rig *rig)
@@ -294,7 +319,6 @@ void rekey_rig_done(struct rekey_rig *rig)
 	rig->root = secret_free(rig->root);
 	rig->before = secret_free(rig->before);
 	rig->after = secret_free(rig->after);
-	free(rig->expected);
 	seal_store_done(&rig->store);
 	cleanup_close(&rig->fd);
 }

@@ -20,8 +20,8 @@ struct rekey_rig {
 	struct workers *workers;
 	struct rekey_entry identity;
 	size_t device_size;
-	uint8_t *expected; /* what lies on the device at the end; of LUKS2 the plaintext; owned */
-	uint64_t stop_at;  /* bytes; then a signal comes */
+	const uint8_t *expected; /* what lies on the device at the end; of LUKS2 the plaintext */
+	uint64_t stop_at;	 /* bytes; then a signal comes */
 };
 
 void rekey_rig_make(struct rekey_rig *rig, const struct rekey_type *type);
