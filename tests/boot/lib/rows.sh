@@ -131,6 +131,16 @@ row_judge() {
 	return $bad
 }
 
+row_memory() {
+	local key
+	memory_find "$1"
+	"memory_is_$MEMORY" "$1" || return 1
+	for key in $(cat "$work/secrets") "${memory_keys[@]}"; do
+		host "$1: no log has the key $key" python3 "$boot_dir/lib/find-key.py" \
+			"$work/keys/$key" "$work/console.log" "$work/journal.log" || return 1
+	done
+}
+
 row_boot() {
 	local row=$1 disk rc=0
 	rm -rf "$work/initrd" "$work/row"
@@ -162,10 +172,7 @@ row_boot() {
 		return
 	fi
 	row_judge "$row" || return 1
-	if [ -n "$MEMORY" ]; then
-		memory_find "$row"
-		"memory_is_$MEMORY" "$row" || return 1
-	fi
+	[ -z "$MEMORY" ] || row_memory "$row" || return 1
 	[ $rc -eq 0 ] || fail "$row: qemu ended with $rc: $(tail -n 2 "$work/qemu.log")" || return 1
 	[ "$KEEP" = no ] || row_keep
 }

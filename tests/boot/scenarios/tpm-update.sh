@@ -4,7 +4,7 @@ TITLE="fail=reboot: an update to the other disks with a new epoch shuts the old 
 TIMEOUT=300
 TPM=yes
 ROWS=(enrol update old-image old-disks unmountable)
-ALL_ROWS=(updated old-disks-new-image newer-configuration)
+ALL_ROWS=(killed updated old-disks-new-image newer-configuration)
 
 # The new image comes beside the old one, with the same keys.
 prepare() {
@@ -69,6 +69,16 @@ row_unmountable() {
 	disk=$(row_disk next)
 	read -ra offsets < <(python3 "$boot_dir/lib/place.py" "$disk" 0)
 	python3 "$boot_dir/lib/flip.py" byte "$disk" "${offsets[0]}"
+}
+
+# The keys are in the keyring, and two of three layers are up.
+row_killed() {
+	local folder=$work/initrd/etc/systemd/system/dmstack@next.service.d
+	END=reboot SAYS='sealed: a unit failed, or a shell was asked for; reboot follows' MEMORY=free
+	boot_next 2 || return 1
+	mkdir -p "$folder"
+	# shellcheck disable=SC2016
+	printf '[Service]\nExecStart=\nExecStart=:/bin/sh -c "kill -KILL $$$$"\n' >"$folder/row.conf"
 }
 
 row_updated() {
