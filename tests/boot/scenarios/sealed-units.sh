@@ -2,8 +2,8 @@
 # shellcheck shell=bash disable=SC2034,SC2054,SC2153,SC2154
 TITLE="fail=poweroff: units, generator and kernel command line cannot open a sealed initrd"
 TIMEOUT=300
-ROWS=(generator-killed gate-masked fail-masked debug-shell killed other-root)
-ALL_ROWS=(output-removed layer-masked watchdogs phase-word off-word emergency rescue break-shell
+ROWS=(generator-killed gate-masked fail-masked killed other-root)
+ALL_ROWS=(debug-shell output-removed layer-masked watchdogs phase-word off-word emergency rescue break-shell
 	environment)
 
 prepare() {
