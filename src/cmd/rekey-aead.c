@@ -130,7 +130,8 @@ static int aead_open(const struct rekey_source *source, struct rekey_state **ret
 	s->n = source->n_workers;
 	s->data_fd = source->fds[0];
 	s->base.fd = rekey_integrity_fd(source);
-	s->base.data_fd = s->data_fd != s->base.fd ? s->data_fd : -1;
+	if (s->data_fd != s->base.fd)
+		s->base.also[s->base.n_also++] = s->data_fd;
 	r = rekey_integrity_prepare(source, &s->geo, diag);
 	below[0] = s->geo.provided_sectors;
 	if (r == 0)

@@ -91,9 +91,11 @@ static int slice_write(void *userdata, unsigned worker, size_t number)
 
 static int flush(const struct rekey_state *state)
 {
-	if (fdatasync(state->fd) < 0)
-		return -errno;
-	return state->data_fd >= 0 && fdatasync(state->data_fd) < 0 ? -errno : 0;
+	int r = fdatasync(state->fd);
+
+	for (unsigned i = 0; r == 0 && i < state->n_also; i++)
+		r = fdatasync(state->also[i]);
+	return r < 0 ? -errno : 0;
 }
 
 static int each_slice(

@@ -14,6 +14,7 @@ struct rekey_source {
 	struct layer *base; /* whose devices these are; its superblock is adopted */
 	const struct secret *before, *after;
 	int fds[LAYER_ROLES_MAX]; /* of the devices, by role */
+	int header_fd;		  /* of the layer's own header, where base is another; else -1 */
 	uint64_t sectors[LAYER_ROLES_MAX];
 	unsigned n_workers;
 	bool resumes; /* what is there may be half converted */
@@ -25,8 +26,9 @@ struct rekey_source {
 
 /* What open() of a type makes; its own part follows. */
 struct rekey_state {
-	int fd;	       /* of the device that is written; not owned */
-	int data_fd;   /* of another one that is written as well, or -1; not owned */
+	int fd;	     /* of the device that is written; not owned */
+	int also[2]; /* of others that are written as well; not owned */
+	unsigned n_also;
 	uint64_t size; /* bytes that are made anew, whatever lies between them */
 	uint32_t unit; /* bytes that are not made in two pieces */
 	uint32_t last; /* bytes of the last piece, which is one; 0: it may be any */
@@ -64,9 +66,10 @@ struct rekey_type {
 	int (*write)(struct rekey_state *state, uint64_t position, uint8_t *data, size_t size);
 	/*
 	 * The last piece, when it goes on with that one: what the superblock is, and may be half
-	 * written. May be NULL; with it, units divide SEAL_JOURNAL_SLICE.
+	 * written. May be NULL. What state->unit will be is known before.
 	 */
 	int (*mend)(const struct rekey_source *source, const uint8_t *piece, size_t size);
+	uint32_t (*mend_unit)(const struct rekey_source *source);
 };
 
 extern const struct rekey_type rekey_type_crypt;
@@ -92,7 +95,7 @@ enum rekey_sign rekey_sign_of(const uint8_t *raw, const uint8_t *plain, size_t s
 int rekey_prove(
 	const struct rekey_type *type, struct rekey_state *state, struct diag *diag) _must_check_;
 /*
- * When it goes on, before the superblock of source->base is read: writes what a power cut may have
+ * When it goes on, before the superblock of source->layer is read: writes what a power cut may have
  * left half written of it. Of the journal only the id counts yet.
  */
 int rekey_mend(const struct rekey_type *type, const struct rekey_source *source,

@@ -57,7 +57,6 @@ static int crypt_open(
 	s->n = source->n_workers;
 	s->offset = f->offset * SECTOR_SIZE;
 	s->base.fd = source->fds[0];
-	s->base.data_fd = -1;
 	s->base.unit = (uint32_t)f->sector_size;
 	r = layer_length(source->layer, source->sectors, &sectors, diag);
 	s->base.size = sectors * SECTOR_SIZE;

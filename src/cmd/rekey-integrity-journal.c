@@ -75,7 +75,6 @@ static int journal_open(const struct rekey_source *source, const struct journal_
 		return -ENOMEM;
 	s->n = source->n_workers;
 	s->base.fd = rekey_integrity_fd(source);
-	s->base.data_fd = -1;
 	s->source = *source;
 	s->source.before = s->source.after = NULL;
 	r = rekey_integrity_geometry(source, &s->geo, diag);

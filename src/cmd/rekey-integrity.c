@@ -208,7 +208,6 @@ static int tags_open(const struct rekey_source *source, struct rekey_state **ret
 	s->n = source->n_workers;
 	s->data_fd = source->fds[0];
 	s->base.fd = rekey_integrity_fd(source);
-	s->base.data_fd = -1;
 	r = rekey_integrity_prepare(source, &s->geo, diag);
 	for (unsigned i = 0; r == 0 && i < s->n; i++) {
 		struct tags_worker *w = &s->workers[i];

@@ -17,6 +17,7 @@
 #include "cleanup.h"
 #include "fd.h"
 #include "hkdf.h"
+#include "layer-integrity.h"
 #include "layer-luks.h"
 #include "luks2-keyslot.h"
 #include "overflow.h"
@@ -32,7 +33,8 @@
 
 struct luks_state {
 	struct rekey_state base;
-	struct rekey_state *data; /* of rekey_type_crypt; owned */
+	const struct rekey_type *type; /* of the data: with tags or without */
+	struct rekey_state *data;      /* owned */
 	int header_fd;
 	bool is_new; /* the header has the new key already, so that the old one is not known */
 	struct luks2 header;
@@ -45,12 +47,23 @@ static const struct keyref *luks_key(const struct layer *layer)
 	return &layer->key;
 }
 
+static const struct rekey_type *data_type(const struct layer *layer)
+{
+	return crypt_fields(layer)->integrity ? &rekey_type_aead : &rekey_type_crypt;
+}
+
+static struct layer *luks_base(const struct layer *layer)
+{
+	const struct rekey_type *type = data_type(layer);
+
+	return type->base ? type->base(layer) : NULL;
+}
+
 static int luks_check(const struct layer *layer, struct diag *diag)
 {
-	if (crypt_fields(layer)->integrity)
-		return diag_set(diag, -EOPNOTSUPP,
-			"LUKS2 with integrity= cannot be re-keyed; a crypt layer with it can");
-	return 0;
+	const struct rekey_type *type = data_type(layer);
+
+	return type->check ? type->check(layer, diag) : 0;
 }
 
 static size_t luks_new_size(const struct layer *layer, size_t before)
@@ -64,7 +77,8 @@ static void luks_close(struct rekey_state *state)
 
 	if (!s)
 		return;
-	rekey_type_crypt.close(s->data);
+	if (s->type)
+		s->type->close(s->data);
 	free(s->bytes);
 	free(s);
 }
@@ -76,7 +90,9 @@ static void luks_statep(struct luks_state **p)
 
 static int header_fd(const struct rekey_source *source)
 {
-	return source->fds[luks_has_header_device(source->base) ? 1 : 0];
+	if (source->base != source->layer)
+		return source->header_fd;
+	return source->fds[luks_has_header_device(source->layer) ? 1 : 0];
 }
 
 /* Only what can be made anew without anybody's help. */
@@ -199,6 +215,7 @@ static int luks_open(const struct rekey_source *source, struct rekey_state **ret
 
 	if (!s)
 		return -ENOMEM;
+	s->type = data_type(source->layer);
 	s->header_fd = header_fd(source);
 	r = h ? check_header(source->layer, h, diag) : diag_set(diag, -ENODATA, "no LUKS2 header");
 	if (r < 0)
@@ -212,12 +229,13 @@ static int luks_open(const struct rekey_source *source, struct rekey_state **ret
 	data.before = before;
 	data.after = after;
 	if (r == 0)
-		r = rekey_type_crypt.open(&data, &s->data, diag);
+		r = s->type->open(&data, &s->data, diag);
 	if (r < 0)
 		return r;
 	s->base = *s->data;
 	s->base.size += s->size;
-	s->base.data_fd = s->header_fd != s->base.fd ? s->header_fd : -1;
+	if (s->header_fd != s->base.fd)
+		s->base.also[s->base.n_also++] = s->header_fd;
 	s->base.last = (uint32_t)s->size;
 	*ret = &take_ptr(s)->base;
 	return 0;
@@ -229,7 +247,7 @@ static void luks_place(const struct rekey_state *state, uint64_t position, uint6
 	const struct luks_state *s = (const struct luks_state *)state;
 
 	if (position < s->data->size) {
-		rekey_type_crypt.place(s->data, position, ret_offset, ret_length);
+		s->type->place(s->data, position, ret_offset, ret_length);
 	} else {
 		*ret_offset = 0;
 		*ret_length = state->size - position;
@@ -242,8 +260,7 @@ static int luks_make(
 	struct luks_state *s = (struct luks_state *)state;
 
 	if (position < s->data->size)
-		return s->is_new ? -EUCLEAN
-				 : rekey_type_crypt.make(s->data, worker, position, ret, size);
+		return s->is_new ? -EUCLEAN : s->type->make(s->data, worker, position, ret, size);
 	memcpy(ret, s->bytes + (position - s->data->size), size);
 	return 0;
 }
@@ -269,7 +286,9 @@ static int luks_write(struct rekey_state *state, uint64_t position, uint8_t *dat
 
 	if (position >= s->data->size)
 		return write_header(s->header_fd, &s->header, position - s->data->size, data, size);
-	rekey_type_crypt.place(s->data, position, &offset, &length);
+	if (s->type->write)
+		return s->type->write(s->data, position, data, size);
+	s->type->place(s->data, position, &offset, &length);
 	return fd_pwrite_full(s->base.fd, data, size, offset);
 }
 
@@ -286,8 +305,19 @@ static int luks_mend(const struct rekey_source *source, const uint8_t *piece, si
 	return write_header(header_fd(source), h, 0, piece, size);
 }
 
+static uint32_t luks_mend_unit(const struct rekey_source *source)
+{
+	const struct integrity_sb *sb = &integrity_fields(source->base)->sb;
+
+	/* Any sector size gives the same slices. */
+	if (source->base == source->layer)
+		return SECTOR_SIZE;
+	return ((uint32_t)SECTOR_SIZE << sb->log2_sectors_per_block) + sb->tag_size;
+}
+
 const struct rekey_type rekey_type_luks = {
 	.type = &layer_type_luks,
+	.base = luks_base,
 	.key = luks_key,
 	.check = luks_check,
 	.new_size = luks_new_size,
@@ -297,4 +327,5 @@ const struct rekey_type rekey_type_luks = {
 	.make = luks_make,
 	.write = luks_write,
 	.mend = luks_mend,
+	.mend_unit = luks_mend_unit,
 };

@@ -16,14 +16,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "blockdev.h"
+#include "cleanup.h"
 #include "keysource.h"
 #include "log.h"
 #include "notify.h"
 #include "progress.h"
 #include "rekey-convert.h"
-#include "run.h"
-#include "run-layer.h"
+#include "rekey-devices.h"
 #include "seal-key.h"
 #include "seal-rekey.h"
 
@@ -43,11 +42,11 @@ static const struct rekey_type *const types[] = {
 
 struct rekey {
 	struct seal_command *command;
-	struct layer *layer, *base; /* whose devices are used: itself, or the one below */
+	struct layer *layer;
 	const struct keyref *key;
 	const char *label;
 	const struct rekey_type *type;
-	struct run_layer devices;
+	struct rekey_devices devices;
 	struct workers *workers;
 	struct secret *before, *after;
 	struct rekey_state *state;
@@ -59,7 +58,7 @@ struct rekey {
 static void rekey_done(struct rekey *rekey)
 {
 	rekey->type->close(rekey->state);
-	run_layer_done(&rekey->devices);
+	rekey_devices_done(&rekey->devices);
 	(void)workers_free(rekey->workers);
 	(void)secret_free(rekey->before);
 	(void)secret_free(rekey->after);
@@ -122,34 +121,6 @@ int rekey_target_get(const struct stack *stack, struct layer *layer, const struc
 	return 0;
 }
 
-/* A device below; a file itself, and a mapping once it is attached. */
-static int device_open(struct rekey *rekey, size_t index, struct diag *diag)
-{
-	const struct layer_device *below = &rekey->base->devices[index];
-	struct blockdev *device = &rekey->devices.devices[below->role];
-	int r = 0;
-
-	if (!below->layer && devref_is_file(&below->ref))
-		return blockdev_open_file(below->ref.value, device, diag);
-	if (below->layer)
-		r = run_attach(&rekey->command->stack, below->layer, diag);
-	return r < 0 ? r : run_layer_open(&rekey->devices, index, diag);
-}
-
-/* All that it stands on, without the layer, and for nobody else. */
-static int devices_open(struct rekey *rekey, struct diag *diag)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < rekey->base->n_devices; i++) {
-		r = device_open(rekey, i, diag);
-		if (r == 0)
-			r = blockdev_reopen_alone(
-				&rekey->devices.devices[rekey->base->devices[i].role], diag);
-	}
-	return r;
-}
-
 /* The layer's own table, if the devices are those of the one below. */
 static int upper_table(struct rekey *rekey, uint64_t below, struct dmtable *ret, struct diag *diag)
 {
@@ -168,15 +139,15 @@ static int identify(struct rekey *rekey, struct rekey_entry *ret, struct diag *d
 	_cleanup_(buf_done) struct buf text = {};
 	int r;
 
-	r = run_layer_table(&rekey->devices, &table, diag);
-	if (r == 0 && rekey->layer != rekey->base)
+	r = run_layer_table(&rekey->devices.run, &table, diag);
+	if (r == 0 && rekey->layer != rekey->devices.base)
 		r = upper_table(rekey, table.length_sectors, &upper, diag);
 	if (r == 0)
 		r = digest_new("sha256", NULL, &digest);
 	if (r < 0)
 		return r;
 	dmtable_print(&table, &text);
-	if (rekey->layer != rekey->base)
+	if (rekey->layer != rekey->devices.base)
 		dmtable_print(&upper, &text);
 	r = buf_error(&text);
 	if (r == 0)
@@ -253,9 +224,10 @@ static struct rekey_source make_source(struct rekey *rekey, bool resumes)
 {
 	struct rekey_source source = {
 		.layer = rekey->layer,
-		.base = rekey->base,
+		.base = rekey->devices.base,
 		.before = rekey->before,
 		.after = rekey->after,
+		.header_fd = rekey_devices_header(&rekey->devices),
 		.n_workers = workers_count(rekey->workers),
 		.resumes = resumes,
 		.fetch = fetch,
@@ -263,8 +235,8 @@ static struct rekey_source make_source(struct rekey *rekey, bool resumes)
 	};
 
 	for (size_t i = 0; i < LAYER_ROLES_MAX; i++) {
-		source.fds[i] = rekey->devices.devices[i].fd;
-		source.sectors[i] = source.fds[i] >= 0 ? rekey->devices.devices[i].sectors : 0;
+		source.fds[i] = rekey->devices.run.devices[i].fd;
+		source.sectors[i] = source.fds[i] >= 0 ? rekey->devices.run.devices[i].sectors : 0;
 	}
 	return source;
 }
@@ -275,8 +247,8 @@ static int mend(struct rekey *rekey, const struct rekey_entry *identity, struct 
 	_cleanup_(seal_journal_done) struct seal_journal journal = {};
 	const struct rekey_source source = make_source(rekey, true);
 	const struct seal_session *session = rekey->command->session;
-	int r = seal_journal_init(
-		&session->store, session->root, identity, REKEY_ALIGNMENT, &journal, diag);
+	int r = seal_journal_init(&session->store, session->root, identity,
+		rekey->type->mend_unit(&source), &journal, diag);
 
 	return r < 0 ? r : rekey_mend(rekey->type, &source, &journal, diag);
 }
@@ -287,16 +259,21 @@ static int prepare(struct rekey *rekey, struct seal_slot *slot, struct rekey_ent
 {
 	const bool is_data_key = rekey->key == &rekey->layer->key;
 	struct rekey_source source;
-	int r = devices_open(rekey, diag);
+	int r = rekey_devices_open(&rekey->devices, &rekey->command->stack, diag);
 
 	if (r == 0)
 		r = key_before(rekey, slot, is_data_key, diag);
 	if (r == 0)
 		r = key_after(rekey, slot, resumes, identity, diag);
+	/* A header that is half written must be mended before it is read. */
+	if (r == 0 && rekey->devices.base != rekey->layer)
+		r = rekey_devices_probe_base(&rekey->devices, diag);
 	if (r == 0 && resumes && rekey->type->mend)
 		r = mend(rekey, identity, diag);
 	if (r == 0)
-		r = run_layer_probe(&rekey->devices, diag);
+		r = rekey_devices_probe_base(&rekey->devices, diag);
+	if (r == 0)
+		r = rekey_devices_probe_header(&rekey->devices, diag);
 	if (r < 0)
 		return r;
 	source = make_source(rekey, resumes);
@@ -306,7 +283,9 @@ static int prepare(struct rekey *rekey, struct seal_slot *slot, struct rekey_ent
 
 static int check_last(const struct rekey *rekey, struct diag *diag)
 {
-	if (rekey->state->last > rekey->journal.entry.capacity)
+	uint32_t most = rekey->journal.entry.capacity;
+
+	if (rekey->state->last > most - most % rekey->state->unit)
 		return diag_set(diag, -ENOSPC,
 			"the seal's device is too small for its header, which takes %u bytes in the "
 			"journal; %u bytes are enough for most",
@@ -392,16 +371,16 @@ int rekey_target_run(
 	_cleanup_(rekey_done) struct rekey rekey = {
 		.command = command,
 		.layer = layer,
-		.base = target->type->base ? target->type->base(layer) : layer,
 		.key = target->key,
 		.label = target->key->value,
 		.type = target->type,
 	};
 	int r = 0;
 
-	run_layer_init(&rekey.devices, rekey.base);
+	rekey_devices_init(&rekey.devices, layer,
+		(target->type->base ? target->type->base(layer) : NULL) ?: layer);
 	/* For the layers below. */
-	if (rekey.base->devices[0].layer)
+	if (rekey.devices.base->devices[0].layer)
 		r = seal_publish(command, diag);
 	if (r == 0)
 		r = workers_new(WORKERS_MAX, &rekey.workers);

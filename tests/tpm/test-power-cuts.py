@@ -8,6 +8,7 @@ usage: test-power-cuts.py PROGRAM BUILDER [KILLS [SEED]]"""
 
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ PROGRAM, BUILDER = sys.argv[1:3]
 KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 40
 SEED = int(sys.argv[4]) if len(sys.argv) > 4 else 4
 VERBS = ("enroll", "reseal", "recover", "rekey")
+CRYPTSETUP = shutil.which("cryptsetup") or "/usr/sbin/cryptsetup"
 
 
 class Fault(Exception):
@@ -117,21 +119,51 @@ def check_recovery(box, key):
     check_reseal(box, key)
 
 
+def crypt(folder):
+    image = Image(BUILDER, folder, size=6 * MIB)
+    return image, f"root crypt {{data}} tpm2:root {image.options}\n"
+
+
+def tags(folder):
+    image = Image(BUILDER, folder, size=12 * MIB, layer="integrity,key=tpm2:tags",
+                  options="integrity-algorithm=hmac-sha256,sector-size=512,journal-integrity="
+                  "hmac-sha256,journal-integrity-key=tpm2:journal", keys={"tags": 32, "journal": 32})
+    return image, f"root integrity {{data}} tpm2:tags {image.options}\n"
+
+
+STORE = "tags integrity {{data}} - integrity-algorithm=none,tag-size=32,sector-size=4096{}\n"
+AEAD = "integrity=hmac-sha256,sector-size=4096"
+
+
+def aead(folder):
+    image = Image(BUILDER, folder, AEAD, 4 * MIB, 96, below=["integrity,sector-size=4096"])
+    return image, STORE.format("") + f"root crypt tags tpm2:root {AEAD}\n"
+
+
+def luks(folder, below=(), words="sector-size=4096"):
+    image = Image(BUILDER, folder, words + ",pbkdf=pbkdf2,pbkdf-force-iterations=1000", 2 * MIB,
+                  layer="luks,key=tpm2:root", below=below)
+    dump = subprocess.run([CRYPTSETUP, "luksUUID", image.data], check=True, capture_output=True)
+    words += f",cipher=aes-xts-plain64,uuid={dump.stdout.decode().strip()}"
+    return image, f"root luks {{data}} tpm2:root {words}\n"
+
+
+def luks_tags(folder):
+    image, line = luks(folder, ["integrity,sector-size=4096"], AEAD)
+    return image, (STORE.format(",offset=32768")
+                   + line.replace("{data}", "tags").rstrip() + f",header={image.data}\n")
+
+
+FORMS = {"crypt": crypt, "tags": tags, "aead": aead, "luks": luks, "luks-tags": luks_tags}
+
+
 class Rekeyed:
     """A machine with the image's keys, which is to get its own; cut again and again."""
 
     def __init__(self, folder, kind):
         folder = pathlib.Path(folder) / kind
         folder.mkdir()
-        if kind == "crypt":
-            self.image = Image(BUILDER, folder, size=6 * MIB)
-            self.layer = "root crypt {data} tpm2:root"
-        else:
-            self.image = Image(
-                BUILDER, folder, size=12 * MIB, layer="integrity,key=tpm2:tags",
-                options="integrity-algorithm=hmac-sha256,sector-size=512,journal-integrity="
-                "hmac-sha256,journal-integrity-key=tpm2:journal", keys={"tags": 32, "journal": 32})
-            self.layer = "root integrity {data} tpm2:tags"
+        self.image, self.layers = FORMS[kind](folder)
         self.original = self.image.data.read_bytes()
         self.folder = folder
         self.number = 0
@@ -146,7 +178,7 @@ class Rekeyed:
         box.seal.write_bytes(bytes(MIB))
         box.data = self.image.data
         box.data.write_bytes(self.original)
-        box.layers = f"{self.layer} {self.image.options}\n"
+        box.layers = self.layers
         for label, key in self.image.keys.items():
             box.credential(f"dmstack.{label}", key)
         box.boot()
@@ -216,7 +248,7 @@ def main():
         lengths = {"enroll": duration(box, "enroll"), "reseal": duration(box, "reseal")}
         lengths["recover"] = lengths["enroll"]
         m.clean_up()
-        rekeyed = [Rekeyed(folder, kind) for kind in ("crypt", "tags")]
+        rekeyed = [Rekeyed(folder, kind) for kind in FORMS]
         box = key = None
         for number in range(KILLS):
             verb = VERBS[number % len(VERBS)]
@@ -224,7 +256,7 @@ def main():
                 if verb == "rekey":
                     m.clean_up()
                     box = None
-                    cut[verb] += rekeyed[number // len(VERBS) % 2].cut(rng)
+                    cut[verb] += rekeyed[number // len(VERBS) % len(rekeyed)].cut(rng)
                     continue
                 if verb == "enroll":
                     m.clean_up()
