@@ -2,13 +2,14 @@
 /*
  * What the sealed phase adds to units, so that no way of failing is left without an action:
  *
- *	failed                 the process itself, see dmstack(8), and OnFailure=
+ *	failed                 the process itself, see dmstack(8); of a layer ExecStopPost=, which is
+ *	                       the same, and FailureAction=; of all OnFailure=
  *	a dependency failed    OnFailure=
  *	a device did not come  JobTimeoutSec=, whereby it is a dependency that failed
  *	emergency.target       the shipped drop-ins of the units with a shell
  *
- * OnFailure= starts a unit that wipes the keys before it acts. FailureAction= of these units would
- * come before it and leave keys in memory, so only that unit and the gate have it.
+ * OnFailure= starts a unit that wipes the keys before it acts. FailureAction= comes before that and
+ * would leave keys in memory, so only units have it in which something of ours ran before.
  * Neither Assert...= nor Condition...=, which trigger none of these, nor Conflicts= with
  * emergency.target, which would be refused.
  */
@@ -49,6 +50,15 @@ void unit_put_sealed(struct buf *buf, const struct layer *layer)
 {
 	if (layer->common.phase != PHASE_BOOTSTRAP)
 		buf_puts(buf, "OnFailure=" FAIL_UNIT "\n");
+}
+
+void unit_put_sealed_layer(struct buf *unit, struct buf *service, const struct layer *layer)
+{
+	if (layer->common.phase == PHASE_BOOTSTRAP)
+		return;
+	unit_put_action(unit, "FailureAction", layer->common.fail);
+	unit_put_sealed(unit, layer);
+	buf_puts(service, "ExecStopPost=:" DMSTACK_PATH " fail --service-result -- %I\n");
 }
 
 static void unit_add_actions(struct units *u, const char *folder, unsigned fail, bool success)

@@ -176,9 +176,9 @@ void unit_service_add(struct units *u, const struct layer *layer, bool top)
 	/* What the initrd attached is left for its counterpart at shutdown, as a whole stack. */
 	if (!common->initrd)
 		buf_puts(buf, "Conflicts=umount.target\nBefore=umount.target\n");
-	unit_put_sealed(buf, layer);
 
 	buf_reset(&u->scratch);
+	unit_put_sealed_layer(buf, &u->scratch, layer);
 	put_key_settings(u, &u->scratch, layer);
 	if (u->scratch.size > 0 || buf_error(&u->scratch) < 0)
 		buf_printf(buf, "\n[Service]\n%s", scratch_str(u));

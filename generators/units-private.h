@@ -49,6 +49,8 @@ uint64_t wait_bound(uint64_t usec, const struct layer *sealed);
 void put_timeout(struct buf *buf, uint64_t usec, const struct layer *sealed);
 /* OnFailure= the unit that wipes the keys and ends the machine, if the layer is sealed. */
 void unit_put_sealed(struct buf *buf, const struct layer *layer);
+/* The same for the service of a layer, with what wipes the keys before systemd acts on its failure. */
+void unit_put_sealed_layer(struct buf *unit, struct buf *service, const struct layer *layer);
 /*
  * What all sealed stacks share: the actions of the shipped units. failed: one of the stacks has no
  * units, and so the end comes at once.

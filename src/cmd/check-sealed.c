@@ -273,6 +273,11 @@ static int check_layer(struct check *c, const struct layer *layer)
 	check_actions(c, layer->name, &unit);
 	if (!unit_file_lists(&unit, "ExecStart", "--enforce"))
 		say(c, HOLE_OPEN, layer->name, "attach has no --enforce: keys are not wiped");
+	if (unit_file_get(&unit, "FailureAction") &&
+		!unit_file_lists(&unit, "ExecStopPost", "dmstack fail"))
+		say(c, HOLE_OPEN, layer->name,
+			"FailureAction= acts before OnFailure=, and no ExecStopPost= runs \"dmstack "
+			"fail\": keys are not wiped");
 	for (size_t i = 0; r >= 0 && i < layer->n_devices; i++)
 		if (!layer->devices[i].layer && !devref_is_file(&layer->devices[i].ref))
 			r = check_device(c, layer, &layer->devices[i].ref);

@@ -94,10 +94,10 @@ row_break_shell() {
 }
 
 row_killed() {
-	END=poweroff SAYS='sealed: a unit failed, or a shell was asked for; poweroff follows'
+	END=poweroff SAYS='sealed: root: its unit failed; poweroff follows'
 	mkdir -p "$work/initrd/etc/systemd/system/dmstack@root.service.d"
 	# shellcheck disable=SC2016
-	printf '[Service]\nExecStart=\nExecStart=:/bin/sh -c "kill -KILL $$$$"\n' \
+	printf '[Service]\nExecStart=\nExecStart=:/bin/sh -c "kill -KILL $$"\n' \
 		>"$work/initrd/etc/systemd/system/dmstack@root.service.d/row.conf"
 }
 
