@@ -74,11 +74,11 @@ row_unmountable() {
 # The keys are in the keyring, and two of three layers are up.
 row_killed() {
 	local folder=$work/initrd/etc/systemd/system/dmstack@next.service.d
-	END=reboot SAYS='sealed: a unit failed, or a shell was asked for; reboot follows' MEMORY=free
+	END=reboot SAYS='sealed: next: its unit failed; reboot follows' MEMORY=free
 	boot_next 2 || return 1
 	mkdir -p "$folder"
 	# shellcheck disable=SC2016
-	printf '[Service]\nExecStart=\nExecStart=:/bin/sh -c "kill -KILL $$$$"\n' >"$folder/row.conf"
+	printf '[Service]\nExecStart=\nExecStart=:/bin/sh -c "kill -KILL $$"\n' >"$folder/row.conf"
 }
 
 row_updated() {
