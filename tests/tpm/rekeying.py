@@ -93,7 +93,7 @@ def tags_machine(folder, options, algorithm="hmac-sha256", size=5 * MIB):
     return machine(folder, image, layers, sealed=JOURNAL in options), image
 
 
-def aead_machine(folder, options, key_size, below="tag-size=32,sector-size=4096", size=5 * MIB):
+def aead_machine(folder, options, key_size, below="tag-size=32,sector-size=4096", size=3 * MIB):
     """One with authenticated encryption, and its image."""
     keys = {"root": key_size, **({"cover": 32} if "tpm2:cover" in below else {})}
     image = Image(BUILDER, folder, options, size, keys=keys, below=["integrity," + below])

@@ -32,12 +32,8 @@ def aead(folder):
             ("integrity=hmac-sha256,sector-size=4096", 96, "tag-size=32,sector-size=4096,meta=new"),
             ("cipher=aes-cbc-essiv:sha256,integrity=hmac-sha256,tag-size=20,sector-size=512", 64,
              "sector-size=512,tag-size=23,interleave-sectors=256"),
-            ("cipher=chacha20-plain64,integrity=poly1305,sector-size=4096", 32,
-             "tag-size=16,sector-size=4096"),
             ("cipher=aes-gcm-random,integrity=aead,sector-size=4096", 32,
              "tag-size=28,sector-size=4096"),
-            ("cipher=aes-xts-random,integrity=hmac-sha256,sector-size=512", 96,
-             "tag-size=48,sector-size=512"),
             ("cipher=aes-xts-random,integrity=none,sector-size=4096", 64,
              "tag-size=16,sector-size=4096")]):
         place = pathlib.Path(folder) / str(number)

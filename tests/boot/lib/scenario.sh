@@ -105,6 +105,16 @@ key_make() {
 	install -m 600 "$work/keys/$1" "$key_place/$1"
 }
 
+# rekey_image IMAGE NAME LINE...: gives the image another key, which is then the one of that name, as the
+# machine does on which it is installed. The lines are of dmstack.conf: {data}, tpm2:root.
+rekey_image() {
+	local image=$1 name=$2
+	shift 2
+	host "$name is re-keyed" python3 "$boot_dir/../tpm/rekey-image.py" \
+		"$boot_build/tests/tpm/dmstack-swtpm" "$image" "$work/keys/$name" "$@" &&
+		install -m 600 "$work/keys/$name" "$key_place/$name"
+}
+
 # key_arguments NAME...: the options of dmstack-build for these keys, one a line.
 key_arguments() {
 	local name

@@ -17,6 +17,19 @@ ccm     35 4096 cipher=aes-ccm-random,integrity=aead
 chacha  32 4096 cipher=chacha20-random,integrity=poly1305
 chachap 32 4096 cipher=chacha20-plain64,integrity=poly1305
 '
+# Those that are re-keyed when they are damaged already, and stay so.
+aead_rekeyed=' sound xts512 gcm '
+
+# rekey NAME BLOCK OPTIONS
+rekey() {
+	local image=$work/$1/$1.data.img size
+	[[ $aead_rekeyed == *" $1 "* ]] || return 0
+	size=$(builder inspect --json "$image" | python3 -c 'import json, sys
+print(json.load(sys.stdin)["tag-size"])') || return 1
+	rekey_image "$image" "$1" \
+		"$1-tags integrity {data} - integrity-algorithm=none,tag-size=$size,sector-size=$2" \
+		"$1 crypt $1-tags tpm2:root sector-size=$2,${3%,sector-size=*}"
+}
 
 # Block 9 (of 4096 bytes) has a damaged ciphertext, block 11 a damaged tag, but in the first stack.
 prepare() {
@@ -36,6 +49,7 @@ prepare() {
 			--layer "integrity,noauto,sector-size=$block" \
 			--layer "crypt,noauto,key=file:$key_dir/$name,$options" "${keys[@]}" || return 1
 		host "$name is sound" builder verify "$work/$name/$name.json" "${keys[@]}" || return 1
+		[ "$name" != sound ] || rekey "$name" "$block" "$options" || return 1
 		[ "$name" != sound ] || continue
 		read -r data tag < <(python3 "$boot_dir/lib/place.py" \
 			"$work/$name/$name.data.img" $((9 * 4096 / block)))
@@ -47,6 +61,7 @@ prepare() {
 			fail "dmstack-build verify did not see the damage of $name"
 			return 1
 		fi
+		rekey "$name" "$block" "$options" || return 1
 	done <<<"$aead_rows"
 }
 

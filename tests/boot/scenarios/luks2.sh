@@ -47,6 +47,8 @@ prepare() {
 		layers+=(--layer "luks,noauto,key=file:$key_dir/$name,$options")
 		stack_create "$work/data.ext4" "$name" "${layers[@]}" "${keys[@]}" || return 1
 		host "$name is sound" builder verify "$work/$name/$name.json" "${keys[@]}" || return 1
+		[ "$name" != small ] || rekey_image "$work/$name/$name.data.img" "$name" \
+			"$name luks {data} tpm2:root" || return 1
 		[ "$tags" != - ] || continue
 		host "$name is damaged" damage "$work/$name/$name.data.img" || return 1
 	done <<<"$luks_rows"
