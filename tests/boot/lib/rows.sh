@@ -70,6 +70,12 @@ rows_stack() {
 	stack_create "$work/small.squashfs" "$name" --mount / --phase sealed "$@"
 }
 
+# rows_make_anew: what stack_create makes now is for this row alone.
+rows_make_anew() {
+	DISKS=()
+	mv "$work/$NAME" "$work/$NAME.rows"
+}
+
 # row_disk SERIAL: the file of this row that is the disk.
 row_disk() {
 	local disk
@@ -143,6 +149,10 @@ row_memory() {
 
 row_boot() {
 	local row=$1 disk rc=0
+	if [ -d "$work/$NAME.rows" ]; then
+		rm -rf "${work:?}/$NAME"
+		mv "$work/$NAME.rows" "$work/$NAME"
+	fi
 	rm -rf "$work/initrd" "$work/row"
 	cp -a "$work/initrd.rows" "$work/initrd"
 	mkdir -p "$work/row"

@@ -43,15 +43,13 @@ row_unreadable() {
 row_filesystem() {
 	END=reboot SAYS='sealed: a unit failed|Rebooting: |sysroot.mount: Failed with result'
 	head -c 1M /dev/urandom >"$work/noise"
-	DISKS=()
-	rm -rf "$work/root"
+	rows_make_anew
 	stack_create "$work/noise" root --mount /:squashfs --phase sealed --fail reboot --layer verity
 }
 
 # on_corruption WORD: the first block of the file system is damaged, and the kernel sees to it.
 on_corruption() {
-	DISKS=()
-	rm -rf "$work/root"
+	rows_make_anew
 	rows_stack root --fail poweroff --layer "verity,on-corruption=$1" &&
 		python3 "$boot_dir/lib/flip.py" byte "$(row_disk root)" 100
 }
@@ -70,8 +68,7 @@ row_kernel_restarts() {
 # know what to do then, and dmstack says what comes nearest.
 on_error() {
 	local disk left=()
-	DISKS=()
-	rm -rf "$work/root"
+	rows_make_anew
 	rows_stack root --fail poweroff --layer "verity,on-error=$1" || return 1
 	for disk in "${DISKS[@]}"; do [ "${disk#*:}" = root ] || left+=("$disk"); done
 	vm_extra+=(-drive "if=none,id=bad,format=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename=$(row_disk root),file.inject-error.0.event=read_aio,file.inject-error.0.sector=0,file.inject-error.0.errno=5"
