@@ -61,7 +61,7 @@ static int attach_one(const char *name, bool enforce, struct diag *diag)
 	struct fail_policy policy = { .sealed = true, .action = FAIL_PANIC };
 	int r = attach_named(name, enforce, &policy, diag);
 
-	/* Somebody stops the unit, and its OnFailure= says what follows. */
+	/* Somebody stops the unit, and its ExecStopPost= says what follows. */
 	if (r >= 0 || r == -EINTR || r == -ECANCELED || !enforce || !policy.sealed)
 		return r;
 	(void)diag_at(diag, r, "%s", name);

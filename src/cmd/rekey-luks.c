@@ -28,8 +28,6 @@
 #define AREA_CIPHER   "aes-xts-plain64"
 #define AREA_KEY_SIZE 64U
 #define ALIGNMENT     4096U /* of what follows the data */
-#define AREA_CIPHER   "aes-xts-plain64"
-#define AREA_KEY_SIZE 64U
 
 struct luks_state {
 	struct rekey_state base;
