@@ -153,7 +153,9 @@ guest_writable() {
 	else
 		check "the file of the first boot is there" sha256sum -c /srv/kept.sum
 	fi
-	check "the whole device can be read" reads_whole "/dev/mapper/$NAME"
+	# The last boot also reads what the first wrote and closed.
+	[ "$BOOT" -lt "$BOOTS" ] ||
+		check "the whole device can be read" reads_whole "/dev/mapper/$NAME"
 	check "no layer counts a mismatch" no_mismatch
 }
 

@@ -196,6 +196,7 @@ scenario_run_folder() {
 	{
 		declare -p NAME FS READ_ONLY TYPES EXPECT_EMERGENCY GUEST_POWEROFF
 		echo "BOOT=$boot"
+		echo "BOOTS=$BOOTS"
 		echo "FS_BYTES=$(stat -c %s "$boot_work/root.$FS")"
 		echo "FS_SHA256=$(sha256sum <"$boot_work/root.$FS" | cut -d' ' -f1)"
 	} >"$run/dmstack-test/settings"
