@@ -84,12 +84,25 @@ row_disk() {
 	done
 }
 
-# row_without SERIAL: the disk is not there, and nobody waits long for it.
-row_without() {
+# row_take_disk SERIAL: the disk is no longer among those of the machine.
+row_take_disk() {
 	local disk left=()
-	row_impatient
 	for disk in "${DISKS[@]}"; do [ "${disk#*:}" = "$1" ] || left+=("$disk"); done
 	DISKS=("${left[@]}")
+}
+
+# row_without SERIAL: the disk is not there, and nobody waits long for it.
+row_without() {
+	row_impatient
+	row_take_disk "$1"
+}
+
+# row_kill LAYER: in place of attach its unit runs what is killed at once.
+row_kill() {
+	local folder=$work/initrd/etc/systemd/system/dmstack@$1.service.d
+	mkdir -p "$folder"
+	# shellcheck disable=SC2016
+	printf '[Service]\nExecStart=\nExecStart=:/bin/sh -c "kill -KILL $$"\n' >"$folder/row.conf"
 }
 
 row_impatient() {

@@ -95,10 +95,7 @@ row_break_shell() {
 
 row_killed() {
 	END=poweroff SAYS='sealed: root: its unit failed; poweroff follows'
-	mkdir -p "$work/initrd/etc/systemd/system/dmstack@root.service.d"
-	# shellcheck disable=SC2016
-	printf '[Service]\nExecStart=\nExecStart=:/bin/sh -c "kill -KILL $$"\n' \
-		>"$work/initrd/etc/systemd/system/dmstack@root.service.d/row.conf"
+	row_kill root
 }
 
 # The sealed root is up, but the command line mounts something else.

@@ -67,13 +67,11 @@ row_kernel_restarts() {
 # on_error WORD: the disk has an error where the first block of the file system is. Linux 6.1 does not
 # know what to do then, and dmstack says what comes nearest.
 on_error() {
-	local disk left=()
 	rows_make_anew
 	rows_stack root --fail poweroff --layer "verity,on-error=$1" || return 1
-	for disk in "${DISKS[@]}"; do [ "${disk#*:}" = root ] || left+=("$disk"); done
 	vm_extra+=(-drive "if=none,id=bad,format=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename=$(row_disk root),file.inject-error.0.event=read_aio,file.inject-error.0.sector=0,file.inject-error.0.errno=5"
 		-device "virtio-blk-pci,drive=bad,serial=root")
-	DISKS=("${left[@]}")
+	row_take_disk root
 	[ "$suite" != bookworm ] || [ "$1" = eio ] ||
 		END=poweroff SAYS='on-error needs Linux 6.12 or later; without it, on-error=eio .* comes nearest'
 }

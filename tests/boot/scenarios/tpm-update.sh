@@ -73,12 +73,8 @@ row_unmountable() {
 
 # The keys are in the keyring, and two of three layers are up.
 row_killed() {
-	local folder=$work/initrd/etc/systemd/system/dmstack@next.service.d
 	END=reboot SAYS='sealed: next: its unit failed; reboot follows' MEMORY=free
-	boot_next 2 || return 1
-	mkdir -p "$folder"
-	# shellcheck disable=SC2016
-	printf '[Service]\nExecStart=\nExecStart=:/bin/sh -c "kill -KILL $$"\n' >"$folder/row.conf"
+	boot_next 2 && row_kill next
 }
 
 row_updated() {
