@@ -141,11 +141,11 @@ INLINE __m512i times_x(__m512i t, __m512i count)
 {
 	const __m512i reduction = _mm512_set1_epi64(REDUCTION);
 	__m512i over = _mm512_srlv_epi64(t, _mm512_sub_epi64(_mm512_set1_epi64(64), count));
+	__m512i shifted = _mm512_sllv_epi64(t, count);
 
 	/* What leaves the low half enters the high one; what leaves that one is reduced. */
 	over = _mm512_shuffle_epi32(over, _MM_PERM_BADC);
-	return _mm512_xor_si512(_mm512_mask_xor_epi64(_mm512_sllv_epi64(t, count), 0xaa,
-					_mm512_sllv_epi64(t, count), over),
+	return _mm512_xor_si512(_mm512_mask_xor_epi64(shifted, 0xaa, shifted, over),
 		_mm512_clmulepi64_epi128(over, reduction, 0x00));
 }
 
@@ -221,8 +221,11 @@ INLINE void crypt_sectors(const struct aes_xts *xts, const uint8_t *ivs, const u
 	uint8_t *dst, size_t size, size_t n, bool encrypt)
 {
 	const struct schedule *s = (const struct schedule *)secret_peek(xts->schedule);
-	__m128i tweak = encrypt_iv(s, ivs);
+	__m128i tweak;
 
+	if (n == 0)
+		return;
+	tweak = encrypt_iv(s, ivs);
 	for (size_t i = 0; i < n; i++) {
 		__m128i next = encrypt_iv(s, ivs + MIN(i + 1, n - 1) * AES_XTS_IV_SIZE);
 
@@ -234,15 +237,13 @@ INLINE void crypt_sectors(const struct aes_xts *xts, const uint8_t *ivs, const u
 TARGET void aes_xts_encrypt(const struct aes_xts *xts, const uint8_t *ivs, const uint8_t *src,
 	uint8_t *dst, size_t size, size_t n)
 {
-	if (n > 0)
-		crypt_sectors(xts, ivs, src, dst, size, n, true);
+	crypt_sectors(xts, ivs, src, dst, size, n, true);
 }
 
 TARGET void aes_xts_decrypt(const struct aes_xts *xts, const uint8_t *ivs, const uint8_t *src,
 	uint8_t *dst, size_t size, size_t n)
 {
-	if (n > 0)
-		crypt_sectors(xts, ivs, src, dst, size, n, false);
+	crypt_sectors(xts, ivs, src, dst, size, n, false);
 }
 
 #else
